@@ -1,0 +1,103 @@
+"""Multi-head attention, over the sequence itself or over a memory, with caches for decoding."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from orchestrion.nn.cache import KeyValueCache
+from orchestrion.nn.positions import apply_rotary
+
+
+def split_heads(x: Float[Tensor, "batch time width"], heads: int) -> Float[Tensor, "batch heads time head_dim"]:
+    """[batch, time, heads · head_dim] → [batch, heads, time, head_dim]."""
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def merge_heads(x: Float[Tensor, "batch heads time head_dim"]) -> Float[Tensor, "batch time width"]:
+    """The inverse of `split_heads`."""
+    return x.transpose(1, 2).flatten(2)
+
+
+class SelfAttention(nn.Module):
+    """Causal attention of a sequence over itself (Vaswani et al. 2017), queries and keys rotated where a table is given.
+
+    Args:
+        width: channels in and out.
+        num_heads: heads; `width` must be a multiple.
+        bias: whether the projections have one.
+        dropout: on the attention weights, in training.
+    """
+
+    def __init__(self, *, width: int, num_heads: int, bias: bool = True, dropout: float = 0.0) -> None:
+        super().__init__()
+        if width % num_heads:
+            raise ValueError(f"width {width} is not a multiple of {num_heads} heads")
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.to_qkv = nn.Linear(width, 3 * width, bias=bias)
+        self.to_out = nn.Linear(width, width, bias=bias)
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch time width"],
+        rotary: Float[Tensor, "2 time half"] | None = None,
+        cache: KeyValueCache | None = None,
+    ) -> Float[Tensor, "batch time width"]:
+        """Attends causally. With a `cache`, `x` are the steps after those it holds; several at once only into an empty one."""
+        q, k, v = (split_heads(part, self.num_heads) for part in self.to_qkv(x).chunk(3, dim=-1))
+        if rotary is not None:
+            q, k = apply_rotary(q, rotary), apply_rotary(k, rotary)
+        causal = x.shape[1] > 1
+        if cache is not None:
+            if causal and cache.length:
+                raise ValueError("a cache that is not empty takes one step at a time")
+            k, v = cache.append(k, v)
+        dropout = self.dropout if self.training else 0.0
+        out = functional.scaled_dot_product_attention(q, k, v, is_causal=causal, dropout_p=dropout)
+        return self.to_out(merge_heads(out))
+
+
+class CrossAttention(nn.Module):
+    """Attention of a sequence over a memory such as encoded text. Queries, keys and values share one packed projection.
+
+    Args:
+        width: channels in, out and of the memory.
+        num_heads: heads; `width` must be a multiple.
+        dropout: on the attention weights, in training.
+    """
+
+    def __init__(self, *, width: int, num_heads: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
+        self.out_proj = nn.Linear(width, width)
+        nn.init.xavier_uniform_(self.in_proj_weight)
+
+    def project_memory(
+        self, memory: Float[Tensor, "batch memory width"]
+    ) -> tuple[Float[Tensor, "batch heads memory head_dim"], Float[Tensor, "batch heads memory head_dim"]]:
+        """Keys and values of the memory: computed once and kept while decoding."""
+        width = memory.shape[-1]
+        packed = functional.linear(memory, self.in_proj_weight[width:], self.in_proj_bias[width:])
+        keys, values = (split_heads(part, self.num_heads) for part in packed.chunk(2, dim=-1))
+        return keys, values
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch time width"],
+        keys: Float[Tensor, "batch heads memory head_dim"],
+        values: Float[Tensor, "batch heads memory head_dim"],
+        mask: Bool[Tensor, "batch memory"] | None = None,
+    ) -> Float[Tensor, "batch time width"]:
+        """Attends to a projected memory. `mask` is True where the memory is real (not padding)."""
+        width = x.shape[-1]
+        q = split_heads(functional.linear(x, self.in_proj_weight[:width], self.in_proj_bias[:width]), self.num_heads)
+        attend = mask[:, None, None, :] if mask is not None else None
+        dropout = self.dropout if self.training else 0.0
+        out = functional.scaled_dot_product_attention(q, keys, values, attn_mask=attend, dropout_p=dropout)
+        return self.out_proj(merge_heads(out))
