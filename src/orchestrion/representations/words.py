@@ -31,7 +31,7 @@ def split_words(text: str) -> list[str]:
         elif word[0] == "A" and (word[1:] or text[match.end() :].lstrip(" -").lower().startswith(("m", "M"))):
             words.append(word.replace("♯", "#").replace("♭", "b"))
         else:
-            words.append(word.lower())
+            words.append(word.capitalize() if word[-1] in "#♯♭" else word.lower())
     return words
 
 
