@@ -14,7 +14,7 @@ from orchestrion.errors import PromptError
 from orchestrion.representations.prompt_numbers import digits_for_words
 from orchestrion.representations.prompt_patterns import PATTERNS
 from orchestrion.representations.prompt_phrases import read_phrases
-from orchestrion.representations.vocabulary import DRUMS, ERA_GENRES, IMPLIED, MOODS
+from orchestrion.theory.vocabulary import DRUMS, ERA_GENRES, IMPLIED, MOODS
 from orchestrion.theory.keys import Key
 
 MAX_CHARACTERS = 4000  # far above any sentence about music, and small enough to be read in well under a second

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rapidfuzz.distance import DamerauLevenshtein
 
-from orchestrion.representations.vocabulary import COMPOSERS, ERAS, GENRES, INSTRUMENTS
+from orchestrion.theory.vocabulary import COMPOSERS, ERAS, GENRES, INSTRUMENTS
 from orchestrion.theory.keys import Key
 
 if TYPE_CHECKING:

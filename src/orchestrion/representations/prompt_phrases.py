@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
 
-from orchestrion.representations import vocabulary as known
+from orchestrion.theory import vocabulary as known
 
 if TYPE_CHECKING:
     from orchestrion.representations.prompt import Reader
