@@ -10,9 +10,25 @@ from orchestrion.analysis.instruments import instrument_name
 from orchestrion.theory.keys import Key
 from orchestrion.theory.vocabulary import INSTRUMENTS, MOODS, TEMPO_WORDS
 
-NUMBERS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()
-)  # noqa: SIM905
+NUMBERS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+]
 
 # genre: adjectives | nouns. An adjective goes before a plain noun ("a jazzy tune"), a noun stands alone ("a waltz").
 _GENRES = {
@@ -59,10 +75,19 @@ _KEY_SPELLINGS = {1: ("Db", "C#"), 3: ("Eb", "D#"), 6: ("F#", "Gb"), 8: ("Ab", "
 _METRE_WORDS = {(3, 4): ("three-four", "waltz time", "triple time"), (4, 4): ("four-four", "common time"), (6, 8): ("six-eight",), (2, 4): ("two-four",),
                 (5, 4): ("five-four",), (12, 8): ("twelve-eight",), (9, 8): ("nine-eight",), (7, 8): ("seven-eight",), (2, 2): ("cut time",)}  # fmt: skip
 _TEMPO_NOUNS = frozenset(
-    "slow tempo,walking pace,walking tempo,moderate tempo,moderate speed,medium tempo,moderate pace,fast tempo,quick tempo,comfortable tempo".split(
-        ","
-    )
-)  # noqa: SIM905
+    [
+        "slow tempo",
+        "walking pace",
+        "walking tempo",
+        "moderate tempo",
+        "moderate speed",
+        "medium tempo",
+        "moderate pace",
+        "fast tempo",
+        "quick tempo",
+        "comfortable tempo",
+    ]
+)
 _PLAIN_TEMPO = {(50.0, 80.0): ("slow", "slow", "leisurely", "slow-paced"), (80.0, 120.0): ("moderate", "medium-tempo", "mid-tempo", "medium"),
                 (120.0, 160.0): ("fast", "quick", "brisk", "up-tempo", "fast-paced"), (160.0, 400.0): ("very fast", "extremely fast"), (0.0, 50.0): ("very slow",)}  # fmt: skip
 _ITALIAN = (

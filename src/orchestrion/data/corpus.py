@@ -157,9 +157,7 @@ def decode_row(row: dict[str, Any]) -> Piece:
     words = row["chords"].split()
     marks = [word.partition(":") for word in words[:-1]]
     starts = [float(m[0]) for m in marks] + ([float(words[-1])] if words else [])
-    chords = [
-        ChordSpan(starts[i], starts[i + 1], _parse_harte(symbol)) for i, (_, _, symbol) in enumerate(marks)
-    ]
+    chords = [ChordSpan(starts[i], starts[i + 1], _parse_harte(symbol)) for i, (_, _, symbol) in enumerate(marks)]
     return Piece(
         id=row["id"],
         title=row["title"],

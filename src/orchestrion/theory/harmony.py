@@ -8,7 +8,7 @@ usual root progressions); phrases end with cadences and the last one with domina
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -99,6 +99,8 @@ def harmonise(
     final: bool = True,
     slot: float | None = None,
     colour: float = 0.0,
+    taste: Mapping[str, float] | None = None,
+    movement: float = 0.0,
 ) -> list[ChordSpan]:
     """Chords for a melody whose first bar line is at 0; notes before it are a pick-up and bear no chord.
 
@@ -107,7 +109,9 @@ def harmonise(
         phrase_bars: 0-based bars in which phrases end; by default every fourth.
         final: end with dominant and tonic.
         slot: shortest chord in quarters; by default `harmonic_rhythm`.
+        taste: degree name (those of `MAJOR` and `MINOR`) → cost added to using it in a slot; makes other harmonies.
         colour: 0 keeps triads and dominant sevenths; up to 1, more chords become sevenths, as in jazz.
+        movement: cost of keeping a chord over a bar line; 0.2 to 0.6 make the harmony move more than folk players would.
 
     Returns:
         Spans that cover the bars without gaps; equal neighbours are one span.
@@ -127,8 +131,10 @@ def harmonise(
     count = bars * per_bar
     cost = _emissions(sounding, key, metre, slot, count, degrees)
     ends = {b for b in (range(3, bars, 4) if phrase_bars is None else phrase_bars) if 0 <= b < bars}
+    if taste:
+        cost += np.array([taste.get(d.name, 0.0) for d in degrees])[None]
     _shape_cadences(cost, degrees, ends, per_bar, bars, final, key.mode)
-    path = _viterbi(cost, degrees, per_bar)
+    path = _viterbi(cost, degrees, per_bar, movement)
     spans: list[ChordSpan] = []
     for index, state in enumerate(path):
         degree = degrees[state]
@@ -251,8 +257,9 @@ def _transitions(degrees: tuple[Degree, ...]) -> np.ndarray:
     return table
 
 
-def _viterbi(cost: np.ndarray, degrees: tuple[Degree, ...], per_bar: int) -> list[int]:
+def _viterbi(cost: np.ndarray, degrees: tuple[Degree, ...], per_bar: int, movement: float) -> list[int]:
     table = _transitions(degrees)
+    early = table + movement * np.eye(len(degrees))
     late = table + OFF_BEAT_CHANGE * (1 - np.eye(len(degrees)))
     count, size = cost.shape
     best = cost[0].copy()
@@ -260,7 +267,7 @@ def _viterbi(cost: np.ndarray, degrees: tuple[Degree, ...], per_bar: int) -> lis
     best[[i for i, d in enumerate(degrees) if d.function != "T"]] += 0.3
     back = np.zeros((count, size), dtype=int)
     for index in range(1, count):
-        total = best[:, None] + (table if index % per_bar == 0 else late)
+        total = best[:, None] + (early if index % per_bar == 0 else late)
         back[index] = np.argmin(total, axis=0)
         best = total[back[index], np.arange(size)] + cost[index]
     path = [int(np.argmin(best))]

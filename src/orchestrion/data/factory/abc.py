@@ -182,7 +182,7 @@ def _signature(tonic: int, mode: str) -> dict[str, int]:
         fifths += 12
     sharps, flats = "FCGDAEB", "BEADGCF"
     altered = sharps[:fifths] if fifths > 0 else flats[: max(-fifths, 0)]
-    return {letter: (1 if fifths > 0 else -1) for letter in altered}
+    return dict.fromkeys(altered, 1 if fifths > 0 else -1)
 
 
 def _measures(lines: list[str], key: tuple[int, str], unit: Fraction) -> list[_Measure]:
