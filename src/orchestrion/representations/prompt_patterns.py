@@ -20,8 +20,8 @@ _MODES = {"ionian": "major", "lydian": "major", "mixolydian": "major", "dorian":
 _FULL_KEY = re.compile(
     rf"(?<![\w#'])([a-g])({_ACCIDENTAL})[\s-]*((?:harmonic |melodic |natural )?)([a-z]{{3,10}})\b", re.IGNORECASE
 )
-_BARE_KEY = re.compile(rf"\b(in|key of|key:|key is|key|tonic)(\s+)([A-G])({_ACCIDENTAL})(m|min|maj|M)?(?![\w'#/-])", 0)
-_LOOSE_KEY = re.compile(rf"\b(key of|key:|key is)(\s+)([a-g])({_ACCIDENTAL})()(?![\w'#/-])", 0)
+_BARE_KEY = re.compile(rf"\b((?i:in|key of|key:|key is|key|tonic))(\s+)([A-G])({_ACCIDENTAL})(m|min|maj|M)?(?![\w'#/-])", 0)
+_LOOSE_KEY = re.compile(rf"\b((?i:key of|key:|key is))(\s+)([a-g])({_ACCIDENTAL})()(?![\w'#/-])", 0)
 _SYMBOL_KEY = re.compile(r"(?<![\w#'])([A-G])([b#])(m)(?![\w#])")
 _MODE = re.compile(r"\b(major|minor)\b(?:[\s-]+(key|mode|scale|tonality|mood|sound|harmony|feel))?")
 _NOT_A_KEY = re.compile(
@@ -230,7 +230,7 @@ _LENGTHS = (
     (re.compile(r"\bhalf\s+a\s+minute\b|\bhalf-?minute\b|\bhalf\s+of\s+a\s+minute\b"), lambda m: 30.0),
     (re.compile(r"\ba\s+quarter\s+of\s+a\s+minute\b"), lambda m: 15.0),
     (re.compile(rf"(?<![\d/.:])(\d{{1,4}}(?:\.\d+)?)\s*-?\s*{_MINUTES}(?!\s*/)"), lambda m: 60 * float(m[1])),
-    (re.compile(rf"(?<![\d/.:])(\d{{1,6}}(?:\.\d+)?)\s*-?\s*{_SECONDS_UNIT}"), lambda m: float(m[1])),
+    (re.compile(rf"(?<![\d/.:'])(?!(?:19|20)?[2-9]0s\b(?!\s*(?:long|in length|of music|$|[,.])))(\d{{1,6}}(?:\.\d+)?)\s*-?\s*{_SECONDS_UNIT}"), lambda m: float(m[1])),
     (re.compile(r"(?<![\d/:.])(\d{1,2}):([0-5]\d)(?![\d:])"), lambda m: 60 * float(m[1]) + float(m[2])),
     (
         re.compile(r"(?<!per )(?<!beats )\b(?:a|an|one)\s+(?:full\s+|whole\s+)?minute\b(?!\s+(?:and|hand))"),
@@ -270,7 +270,7 @@ _VOICE = re.compile(
     r"\b(?:female |male |soft |soulful |lead |backing |background |catchy |human |soaring )*(?:vocals?|vocalists?|singers?|singing|sings?|sung(?:\s+by\s+[a-z ]{1,30}?(?=[.,;]|$))?|lyrics?|rapp(?:er|ing)|rap|spoken[ -]word|a cappella|acapella|yodel(?:l?ing)?|beatbox(?:ing)?|autotuned?)\b"
 )
 _SOUNDS = re.compile(
-    r"\b(?:(?:sounds? of |the sound of )(?:the )?(?:rain|thunder|waves|wind|birds?|sea|ocean|traffic|crowds?|fire|applause|water)\w*|(?:rain|wave|ocean|bird|nature|crowd|city|engine|animal) (?:sounds?|noises?)|sound effects?|sfx|birdsong|vinyl crackle|tape hiss|thunderstorm sounds?|samples? from|sampled [a-z]+|record scratches|scratching|turntables?)\b"
+    r"\b(?:(?:sounds? of |the sound of )(?:the )?(?:rain|thunder|waves|wind|birds?|sea|ocean|traffic|crowds?|fire|applause|water)\w*|(?:rain|waves?|ocean|bird|nature|crowd|city|engine|animal)s? (?:sounds?|noises?)|sound effects?|sfx|birdsong|vinyl crackle|tape hiss|thunderstorm sounds?|samples? from|sampled [a-z]+|record scratches|scratching|turntables?)\b"
 )
 _PRODUCTION = re.compile(
     r"\b(?:reverb|echo effects?|delay effects?|auto-?tune|sidechain(?:ing| compression)?|fade[sd]?[ -](?:out|in)|stereo panning|low-pass filter|mastered|mp3|432 ?hz|microtonal|quarter[ -]tones?)\b"

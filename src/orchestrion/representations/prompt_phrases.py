@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from rapidfuzz import process
-from rapidfuzz.distance import DamerauLevenshtein
+from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
 
 from orchestrion.theory import vocabulary as known
 
@@ -19,13 +18,16 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(r"'?[^\W_]+(?:'[^\W_]+)*|[^\w\s]", re.UNICODE)
 _LONGEST = 6  # tokens in the longest phrase of the tables
 _GLUE = frozenset(
-    ["a", "an", "any", "the", "some", "of", "kind", "use", "using", "want", "include", "including", "have", "having", "too", "very", "overly", "really", "so", "much", "particularly", "or", "nor"]
+    """a an any the some of kind use using want include including have having too very overly really so much particularly
+or nor""".split()
 )
 _NEGATORS = frozenset(
-    ["no", "not", "without", "never", "minus", "except", "excluding", "avoid", "avoiding", "skip", "omit", "isn't", "don't", "doesn't", "nothing", "w/o", "sans", "lacking", "neither", "nor", "hardly"]
+    """no not without never minus except excluding avoid avoiding skip omit isn't don't doesn't nothing w/o sans lacking
+neither nor hardly""".split()
 )
-_SOLO_BEFORE = frozenset(["solo", "unaccompanied", "lone", "only", "just", "alone", "single"])
-_SOLO_AFTER = frozenset(["solo", "alone", "only", "unaccompanied"])
+_SOLO_BEFORE = tuple([word] for word in ("solo", "unaccompanied", "lone", "only", "just", "alone", "single"))
+_BEFORE_VIBES = frozenset(", . ; : & + and with for on the plus by of or no without solo jazz".split())  # noqa: SIM905
+_ACCOMPANIED = tuple([word] for word in ("and", "with", "over", "on", "in"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +83,18 @@ def _is_known(word: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _corrected(word: str) -> str:
-    """The word of the vocabulary that `word` was meant to be: one slip up to eight letters, two beyond, first letter right."""
+    """The word of the vocabulary that `word` was meant to be: one slip up to seven letters, two beyond, first letter right."""
     if len(word) < 4 or not word.isascii() or not word.isalpha() or word in known.NEVER_CORRECTED or _is_known(word):
         return word
     if len(word) == 4:  # only a lost letter of an instrument: "celo"
         candidates = [w for w in _long_words() if len(w) == 5 and w[0] == word[0] and w in known.INSTRUMENTS]
-    slips = 1 if len(word) < 9 else 2
+    slips = 1 if len(word) < 8 else 2
     if len(word) > 4:
         candidates = [
             w for w in _long_words() if abs(len(w) - len(word)) <= slips and (w[0] == word[0] or w[:2] == word[1::-1])
         ]
-    best = process.extractOne(word, candidates, scorer=DamerauLevenshtein.distance, score_cutoff=slips)
-    return best[0] if best else word
+    near = [w for w in candidates if DamerauLevenshtein.distance(word, w) <= slips]
+    return max(near, key=lambda w: (-DamerauLevenshtein.distance(word, w), JaroWinkler.similarity(word, w)), default=word)
 
 
 def read_phrases(reader: Reader) -> None:
@@ -103,6 +105,8 @@ def read_phrases(reader: Reader) -> None:
     hits = _find(reader, words, spans)
     _negate(hits, words)
     for hit in hits:
+        if hit.phrase == "vibes" and hit.first and words[hit.first - 1] not in _BEFORE_VIBES:
+            continue  # "good vibes" are no vibraphone
         _record(reader, hit, words, hits)
 
 
@@ -191,17 +195,12 @@ def _record(reader: Reader, hit: Hit, words: list[str], hits: list[Hit]) -> None
 def _instrument(reader: Reader, sense: Sense, hit: Hit, words: list[str]) -> str:
     programs: tuple[int, ...] = sense.value  # type: ignore[assignment]
     reader.found.setdefault("instruments", []).extend(programs)
-    before, after = words[max(0, hit.first - 2) : hit.first], words[hit.last + 1 : hit.last + 2]
-    nothing_but = before == ["nothing", "but"]
-    lone = bool(
-        after
-        and after[0] in _SOLO_AFTER
-        and words[hit.last + 2 : hit.last + 3] not in (["and"], ["with"], ["over"], ["on"], ["in"])
-    )
-    if nothing_but or (before and before[-1] in _SOLO_BEFORE) or (after and after[0] in ("alone", "only")) or lone:
-        if after != ["solo"] or words[hit.first - 1 : hit.first] != ["a"] or hit.first < 2:
-            reader.put("only", True)
-            return f"only {_names(programs)}"
+    start = hit.first - 1 if words[hit.first - 1 : hit.first] in (["a"], ["the"]) and hit.first > 1 else hit.first
+    before, after = words[max(0, start - 2) : start], words[hit.last + 1 : hit.last + 2]
+    is_solo = bool(after) and after[0] in ("solo", "unaccompanied") and words[hit.last + 2 : hit.last + 3] not in _ACCOMPANIED
+    if before == ["nothing", "but"] or before[-1:] in _SOLO_BEFORE or after in (["alone"], ["only"]) or is_solo:
+        reader.put("only", True)
+        return f"only {_names(programs)}"
     return _names(programs)
 
 

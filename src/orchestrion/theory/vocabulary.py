@@ -11,7 +11,7 @@ DRUMS = 128
 
 def _table(text: str) -> dict[str, str]:
     entries: dict[str, str] = {}
-    for line in text.strip().splitlines():
+    for line in text.strip().replace("\n    ", " ").splitlines():  # an indented line goes on with the one before
         meaning, phrases = line.split(":", 1)
         for phrase in phrases.split(","):
             entries[phrase.strip()] = meaning.strip()
@@ -47,8 +47,10 @@ INSTRUMENTS = _programs("""
 21: accordion, squeezebox, musette
 22: harmonica, blues harp, mouth organ, mouth harp
 23: tango accordion, bandoneon, concertina
-24: nylon guitar, classical guitar, spanish guitar, flamenco guitar, nylon-string guitar, nylon string guitar, ukulele, uke, nylon-stringed guitar
-25: acoustic guitar, steel guitar, steel-string guitar, steel string guitar, folk guitar, twelve-string guitar, mandolin, strummed guitar, guitar, guitarist
+24: nylon guitar, classical guitar, spanish guitar, flamenco guitar, nylon-string guitar, nylon string guitar,
+    ukulele, uke, nylon-stringed guitar
+25: acoustic guitar, steel guitar, steel-string guitar, steel string guitar, folk guitar, twelve-string guitar,
+    mandolin, strummed guitar, guitar, guitarist
 26: jazz guitar, hollow-body guitar, archtop guitar
 27: electric guitar, clean electric guitar, clean guitar
 28: muted guitar, palm-muted guitar, muted electric guitar, palm muted guitar
@@ -115,14 +117,17 @@ INSTRUMENTS = _programs("""
 114: steel drums, steel pan, steelpan, steel drum, steelpans, steel pans
 115: woodblock, wood block
 116: taiko, taiko drum, taiko drums
-128: drums, drum kit, drum set, drumkit, drumset, percussion, drummer, drum machine, drum beat, drum loop, drum, beats, breakbeat, bongos, congas, tambourine, cajon, djembe, hand percussion, snare, hi-hat, hihat, cymbals, shaker, brushes, brushed drums, kick drum, bass drum, tom-toms, rhythm machine, 808
+128: drums, drum kit, drum set, drumkit, drumset, percussion, drummer, drum machine, drum beat, drum loop, drum,
+    beats, breakbeat, bongos, congas, tambourine, cajon, djembe, hand percussion, snare, hi-hat, hihat, cymbals,
+    shaker, brushes, brushed drums, kick drum, bass drum, tom-toms, rhythm machine, 808
 """)
 
 # Groups: programs of the players that make them up.
 ENSEMBLES = _programs("""
 40 41 42: string quartet, string trio, string quintet
 73 68 71 60 70: woodwind quintet, wind quintet
-73 68 71 70: woodwinds, woodwind, wind ensemble, winds, wind instruments, woodwind quartet, woodwind section, woodwind ensemble
+73 68 71 70: woodwinds, woodwind, wind ensemble, winds, wind instruments, woodwind quartet, woodwind section,
+    woodwind ensemble
 56 60 57 58: brass quintet, brass quartet
 64 65 66 67: saxophone quartet, sax quartet
 56 57 65 66 0 32 128: big band, swing band, swing orchestra, jazz orchestra, dance orchestra
@@ -134,7 +139,8 @@ ENSEMBLES = _programs("""
 56 66 0 32 128: jazz quintet
 0 40 42: piano trio
 0 40 41 42: piano quartet, piano quintet
-48 73 68 71 60 56 47: orchestra, symphony orchestra, full orchestra, symphonic orchestra, philharmonic, chamber orchestra
+48 73 68 71 60 56 47: orchestra, symphony orchestra, full orchestra, symphonic orchestra, philharmonic, chamber
+    orchestra
 48 73 68 60: small orchestra
 33 128: rhythm section, bass and drums, drums and bass
 56 57 71 58 105 128: dixieland band, marching jazz band
@@ -147,58 +153,76 @@ ENSEMBLES = _programs("""
 
 # Genres: canonical name: spellings and near kin.
 GENRES = _table("""
-classical: classical, symphonic, orchestral, chamber music, sonata, minuet, concerto, symphony, sonatina, divertimento, rondo, etude, prelude
+classical: classical, symphonic, orchestral, chamber music, sonata, minuet, concerto, symphony, sonatina,
+    divertimento, rondo, etude, prelude
 baroque: baroque, fugue, invention, toccata, sarabande, gavotte, allemande
 chorale: chorale, hymn, anthem, psalm, plainchant, motet
 jazz: jazz, jazzy, bebop, cool jazz, hard bop, smooth jazz, modern jazz, jazz standard
-swing: swing, swinging, swung, big band swing, jive, charleston, dixieland, foxtrot
-blues: blues, bluesy, boogie, boogie-woogie, boogie woogie, shuffle, twelve-bar blues, 12-bar blues, 12 bar blues, twelve bar blues, delta blues
-rock: rock, rock and roll, rock'n'roll, rock 'n' roll, rock n roll, rock & roll, hard rock, indie rock, soft rock, punk, punk rock, grunge, alternative rock, surf rock, indie, rocky, rockabilly, prog rock, progressive rock, twist
+swing: swing, swinging, swung, jive, charleston, dixieland, foxtrot
+blues: blues, bluesy, boogie, boogie-woogie, boogie woogie, shuffle, twelve-bar blues, 12-bar blues, 12 bar blues,
+    twelve bar blues, delta blues
+rock: rock, rock and roll, rock'n'roll, rock 'n' roll, rock n roll, rock & roll, hard rock, indie rock, soft rock,
+    punk, punk rock, grunge, alternative rock, surf rock, indie, rocky, rockabilly, prog rock, progressive rock,
+    twist
 metal: metal, heavy metal, thrash, death metal
-pop: pop, pop song, pop music, synth-pop, synthpop, synth pop, indie pop, k-pop, j-pop, bubblegum, eurodance, soft pop, pop rock
+pop: pop, pop song, pop music, synth-pop, synthpop, synth pop, indie pop, k-pop, j-pop, bubblegum, eurodance, soft
+    pop, pop rock
 ballad: ballad, power ballad, torch song, love song, slow dance
-folk: folk, folk music, folk song, folksong, folk tune, folky, traditional, reel, hornpipe, jig, strathspey, celtic, irish, scottish, sea shanty, shanty, singer-songwriter, slip jig, fiddle tune
-country: country, country and western, country music, bluegrass, honky-tonk, honky tonk, western, cowboy, hillbilly, americana, two-step
-latin: latin, latin american, salsa, mambo, rumba, rhumba, cha-cha, cha cha, cha-cha-cha, merengue, bolero, cumbia, calypso, cuban, reggaeton, mexican, beguine, son montuno, latin jazz
+folk: folk, folk music, folk song, folksong, folk tune, folky, traditional, reel, hornpipe, jig, strathspey, celtic,
+    irish, scottish, sea shanty, shanty, singer-songwriter, slip jig, fiddle tune
+country: country, country and western, country music, bluegrass, honky-tonk, honky tonk, western, cowboy, hillbilly,
+    americana, two-step
+latin: latin, latin american, salsa, mambo, rumba, rhumba, cha-cha, cha cha, cha-cha-cha, merengue, bolero, cumbia,
+    calypso, cuban, reggaeton, mexican, beguine, son montuno, latin jazz
 bossa nova: bossa nova, bossa, bossanova
 samba: samba, brazilian
 tango: tango, milonga, habanera
 reggae: reggae, ska, dub, rocksteady, jamaican
 funk: funk, funky
-soul: soul, soulful, motown, r&b, rhythm and blues, rnb, gospel, neo-soul, neo soul
+soul: soul, soulful, motown, r&b, rhythm and blues, rhythm & blues, rnb, gospel, neo-soul, neo soul
 disco: disco, dance-floor, four-on-the-floor disco
-electronic: electronic, electronica, techno, house, house music, trance, edm, dance music, electro, drum and bass, drum & bass, dnb, dubstep, synthwave, chiptune, 8-bit, 8 bit, idm, club music, rave
+electronic: electronic, electronica, techno, house, house music, trance, edm, dance music, electro, drum and bass,
+    drum & bass, dnb, dubstep, synthwave, chiptune, 8-bit, 8 bit, idm, club music, rave
 hip hop: hip hop, hip-hop, hiphop, trap, lo-fi, lofi, lo fi, boom bap, boom-bap, trip hop, trip-hop
 ambient: ambient, soundscape, drone, new age, new-age, chillout, chill-out
-march: march, military march, marching, parade, fanfare
+march: march, military march, funeral march, wedding march, marching, parade, fanfare
 waltz: waltz, valse, viennese waltz, jazz waltz
 polka: polka, oom-pah, oompah
 ragtime: ragtime, rag, stride
 lullaby: lullaby, cradle song, berceuse, bedtime song
-soundtrack: soundtrack, film music, film score, movie score, cinematic, movie music, game music, video game music, score for a film, trailer music
+soundtrack: soundtrack, film music, film score, movie score, cinematic, movie music, game music, video game music,
+    score for a film, trailer music
 children: children's song, nursery rhyme, kids' song, children's music, kids song, childrens song
 christmas: christmas carol, christmas, carol, christmas song, xmas
-world: world music, flamenco, klezmer, balkan, arabic, middle eastern, indian, japanese, chinese, african, hawaiian, oriental, gypsy, greek
+world: world music, flamenco, klezmer, balkan, arabic, middle eastern, indian, japanese, chinese, african, hawaiian,
+    oriental, gypsy, greek
 """)
 
 MOODS = _table("""
-happy: happy, joyful, cheerful, merry, joyous, jolly, sunny, glad, jubilant, bright, cheery, gleeful, carefree, feel-good
-sad: sad, mournful, sorrowful, gloomy, unhappy, tearful, heartbroken, heart-broken, doleful, grieving, mourning, tragic, lamenting, bleak, downcast
+happy: happy, joyful, cheerful, merry, joyous, jolly, sunny, glad, jubilant, bright, cheery, gleeful, carefree,
+    feel-good
+sad: sad, mournful, sorrowful, gloomy, unhappy, tearful, heartbroken, heart-broken, doleful, grieving, mourning,
+    tragic, lamenting, bleak, downcast
 melancholic: melancholic, melancholy, wistful, bittersweet, pensive, plaintive, brooding, longing, lonely, forlorn
 calm: calm, peaceful, tranquil, serene, quiet, placid, still, gentle, mellow, untroubled
-relaxing: relaxing, relaxed, laid-back, laid back, chill, soothing, easygoing, easy-going, restful, unhurried, chilled, chilled-out
+relaxing: relaxing, relaxed, laid-back, laid back, chill, soothing, easygoing, easy-going, restful, unhurried,
+    chilled, chilled-out
 soft: soft, tender, delicate, hushed, light, intimate, softly, warm, cosy, cozy
 meditative: meditative, contemplative, reflective, spiritual, introspective, thoughtful
-energetic: energetic, lively, vigorous, driving, exciting, high-energy, dynamic, spirited, excited, pumping, restless, energising, energizing, bouncing, action-packed
+energetic: energetic, lively, vigorous, driving, exciting, high-energy, dynamic, spirited, excited, pumping,
+    restless, energising, energizing, bouncing, action-packed
 upbeat: upbeat, up-beat, bouncy, peppy, perky, catchy
-fun: fun, playful, whimsical, humorous, mischievous, quirky, funny, comical, silly, jaunty, lighthearted, light-hearted, cartoonish, goofy
+fun: fun, playful, whimsical, humorous, mischievous, quirky, funny, comical, silly, jaunty, lighthearted,
+    light-hearted, cartoonish, goofy
 groovy: groovy, danceable, grooving, dancing
 party: party, festive, celebratory, celebration, partying
-dark: dark, sinister, ominous, menacing, eerie, spooky, creepy, haunting, scary, ghostly, gothic, haunted, evil, frightening, horror
+dark: dark, sinister, ominous, menacing, eerie, spooky, creepy, haunting, scary, ghostly, gothic, haunted, evil,
+    frightening, horror
 mysterious: mysterious, enigmatic, mystical, secretive, mystery, otherworldly
 tense: tense, suspenseful, anxious, nervous, agitated, thrilling, urgent, suspense, frantic
 dramatic: dramatic, theatrical, stormy, passionate, drama, intense
-epic: epic, heroic, grand, majestic, triumphant, noble, stately, regal, glorious, monumental, victorious, royal, ceremonial
+epic: epic, heroic, grand, majestic, triumphant, noble, stately, regal, glorious, monumental, victorious, royal,
+    ceremonial
 powerful: powerful, strong, bold, mighty
 heavy: heavy, aggressive, angry, brutal, furious, fierce
 romantic: romantic, loving, amorous, affectionate, sensual, love, sentimental
@@ -237,16 +261,20 @@ TEMPO_WORDS: dict[str, tuple[float, float]] = {
     phrase: tuple(float(x) for x in bounds.split())  # type: ignore[misc]
     for phrase, bounds in _table("""
 30 40: grave
-40 60: largo, lento, very slow, very slowly, extremely slow, glacial, really slow, super slow, largo tempo, at a snail's pace
+40 60: largo, lento, very slow, very slowly, extremely slow, glacial, really slow, super slow, largo tempo, at a
+    snail's pace
 60 70: adagio, larghetto
-50 80: slow, slowly, slow tempo, leisurely, slow-moving, slow paced, slow-paced, down-tempo, downtempo, sluggish, unhurriedly
+50 80: slow, slowly, slow tempo, leisurely, slow-moving, slow paced, slow-paced, down-tempo, downtempo, sluggish,
+    unhurriedly
 70 90: andante, andantino, walking pace, walking tempo
-80 120: moderate tempo, moderate, moderate speed, moderately, medium tempo, mid-tempo, midtempo, mid tempo, medium, steady tempo, medium-paced, moderate pace, comfortable tempo, comfortable pace, medium speed
+80 120: moderate tempo, moderate, moderate speed, moderately, medium tempo, mid-tempo, midtempo, mid tempo, medium,
+    steady tempo, medium-paced, moderate pace, comfortable tempo, comfortable pace, medium speed
 80 100: moderately slow, medium slow, slowish
 110 135: moderately fast, medium fast, fastish, rather fast, quite fast, fairly fast
 90 110: moderato, allegretto
 110 140: allegro
-120 160: fast, fast tempo, quick, rapid, brisk, fast-paced, fast paced, up-tempo, uptempo, up tempo, speedy, briskly, quickly, rapidly, quick tempo, swift, high-tempo, high tempo
+120 160: fast, fast tempo, quick, rapid, brisk, fast-paced, fast paced, up-tempo, uptempo, up tempo, speedy,
+    briskly, quickly, rapidly, quick tempo, swift, high-tempo, high tempo
 140 160: vivace, vivo, allegro vivace, allegro molto
 160 200: very fast, extremely fast, breakneck, frenetic, super fast, really fast, furious tempo, blazing, lightning fast
 160 210: presto
@@ -285,8 +313,10 @@ metre=4/4;instruments=30 33 128: metal, heavy metal, thrash, death metal
 tempo=40-80;instruments=88 89: ambient, drone, new age, new-age, meditation, yoga, spa, sleep
 genre=christmas;mood=happy;instruments=14 48: christmas, christmas carol, xmas, santa, sleigh ride
 mode=minor;mood=dark;instruments=19 48: halloween, haunted house, ghost, vampire, horror film, horror movie
-genre=soundtrack;tempo=140-170;mood=energetic;mode=minor: boss fight, battle, chase, chase scene, car chase, boss battle, sword fight
-genre=jazz;tempo=60-90;mood=relaxing;instruments=66 0 32: smoky bar, cocktail bar, late night bar, lounge, elevator music, hotel lobby, smoky, night club, film noir, noir, speakeasy
+genre=soundtrack;tempo=140-170;mood=energetic;mode=minor: boss fight, battle, chase, chase scene, car chase, boss
+    battle, sword fight
+genre=jazz;tempo=60-90;mood=relaxing;instruments=66 0 32: smoky bar, cocktail bar, late night bar, lounge, elevator
+    music, hotel lobby, smoky, night club, film noir, noir, speakeasy
 genre=classical;instruments=19: church, cathedral, wedding
 instruments=24;genre=world: flamenco
 instruments=21;metre=3/4;genre=waltz: paris, french café, french cafe, café, parisian
@@ -298,7 +328,8 @@ instruments=25 105 110;genre=country: bluegrass, cowboy, western, wild west, sal
 instruments=114 24 128;genre=latin: caribbean, calypso, tropical, beach
 instruments=25;genre=folk: campfire, fireside
 mood=fun;tempo=120-160: circus, clown, cartoon
-mood=calm;tempo=60-90: rainy day, rainy, sunset, evening, night, sleepy, moonlight, snowfall, snow, dawn, by the lake, starlit, study music, studying, late-night
+mood=calm;tempo=60-90: rainy day, rainy, sunset, evening, night, sleepy, moonlight, snowfall, snow, dawn, by the
+    lake, starlit, study music, studying, late-night
 mood=energetic;tempo=120-150: workout, running, gym, jogging, sport
 mood=party;tempo=110-135: dance floor, dancefloor, nightclub
 mood=romantic;tempo=60-90: candlelight, candle-lit, love song, first dance, valentine
@@ -311,4 +342,40 @@ COMPOSERS = {"bach": "baroque", "vivaldi": "baroque", "handel": "baroque", "moza
              "chopin": "romantic", "schubert": "romantic", "brahms": "romantic", "liszt": "romantic", "joplin": "1900s"}  # fmt: skip
 
 # Ordinary words that look like a word of the tables when misspelt; they are never corrected into one.
-NEVER_CORRECTED = frozenset(["something", "anything", "everything", "nothing", "someone", "somehow", "sometimes", "morning", "evening", "starting", "including", "containing", "featuring", "about", "above", "after", "again", "also", "always", "around", "because", "before", "behind", "below", "between", "bring", "could", "every", "first", "found", "great", "group", "heart", "house", "large", "later", "least", "leave", "level", "listen", "little", "lovely", "maybe", "might", "money", "month", "mother", "music", "never", "number", "often", "order", "other", "paper", "party", "people", "person", "phone", "photo", "place", "plain", "planet", "plane", "player", "please", "point", "press", "price", "pride", "prime", "print", "prize", "quite", "quiet", "raise", "range", "reach", "ready", "right", "river", "round", "scene", "score", "scale", "scream", "second", "sense", "serve", "seven", "shall", "share", "sharp", "shoot", "short", "should", "simple", "since", "skill", "sleep", "small", "smart", "smile", "smoke", "sound", "south", "space", "speak", "spend", "stage", "stand", "start", "state", "steel", "stick", "stone", "store", "story", "street", "strength", "string", "style", "sugar", "sunny", "super", "sweet", "table", "taste", "teach", "thank", "their", "there", "these", "thing", "think", "those", "three", "throw", "tight", "title", "today", "together", "touch", "tower", "track", "trade", "train", "treat", "trial", "tribe", "trick", "truth", "under", "until", "upper", "usual", "value", "visit", "vocal", "voice", "waste", "watch", "water", "while", "white", "whole", "woman", "world", "worry", "would", "write", "wrong", "young", "fault", "false", "final", "floor", "focus", "force", "frame", "fresh", "front", "fruit", "glass", "globe", "goals", "grade", "grass", "green", "brash", "drama", "dream", "dress", "drink", "drive", "dried", "belly", "balls", "boils", "bowls", "cells", "calls", "clean", "clear", "clone", "close", "cloth", "cloud", "coach", "coast", "crash", "cream", "crowd", "piece", "pieces", "peace", "finger", "figure", "flats", "flash", "flood", "fight", "light", "night", "sight", "might", "mango", "manga", "major", "minor", "mayor", "motor", "motion", "metal", "medal", "petal", "rogue", "rouge", "rough", "tough", "cough", "bought", "brought", "thought", "through", "through", "though", "threw", "thrown", "rocks", "rocky", "rooks", "roots", "roofs", "books", "cooks", "looks", "harps", "harsh", "hairy", "hurry", "harry", "sorry", "marry", "carry", "berry", "ferry", "fairy", "daisy", "dairy", "diary", "jolly", "folly", "dolly", "holly", "silly", "billy", "belle", "bella", "villa", "vanilla", "vision", "version", "violent", "violence", "violet", "orange", "organic", "organise", "organize", "organs", "origin", "magic", "manic", "panic", "picnic", "basic", "basis", "bases", "based", "basin", "basil", "passe", "passed", "paste", "pasta", "waits", "walls", "wells", "bales", "bases", "chess", "choir", "chair", "chief", "child", "chill", "china", "chord", "chords", "beast", "least", "feast", "blast", "brand", "bread", "break", "breath", "brown", "brush", "build", "burst", "cabin", "cable", "camel", "canal", "candy", "cause", "chain", "chalk", "charm", "chart", "chase", "cheap", "check", "cheek", "cheer", "chest", "clerk", "climb", "clock", "count", "court", "cover", "craft", "crazy", "crime", "cross", "crown", "curve", "cycle", "daily", "dance", "dealt", "death", "delay", "depth", "doubt", "dozen", "draft", "drawn", "eager", "early", "earth", "eight", "elect", "empty", "enemy", "enjoy", "enter", "entry", "equal", "error", "event", "exact", "exist", "extra", "faith", "field", "fifth", "fifty"])  # fmt: skip
+NEVER_CORRECTED = frozenset(
+    """
+about above according after again also always anything around bales balls based baseline baselines bases basic
+basically basil basin basis bassy beams beast beaten because before behind bella belle belly below berry betas
+between billy blast boils books bought bounces bowls brand brash brasses brassy bread break breath bring brought
+brown brush brushed build burst cabin cable calls calmer camel canal candy carry cause cease cell cells chain chair
+chalk charm chart chase cheap check cheek cheer chess chest chief child chill china choir chord chorded chords claim
+claims classy clean clear clerk climb clock clone close closer cloth cloud coach coast concerning concertos
+containing converting cooks cough could count court cover craft crash crazy cream crime cross crowd crown curve
+cycle daily dairy daisy dance dealt death delay delegate depth diary dolly doubt dozen draft drama drawn dream
+dreamt dress dried drink drive drummed drumming duplicate eager early earth eight elect empty enemy enhanced enjoy
+enter entry equal error evening event every everything exact excepting executed executing exercising exist existing
+exited expressing expression expressions extra fairy faith false faster fault feast featuring ferry field fifth
+fifty fight figure final finger first flash flashy flats floats flood floor fluted focus folks folly force found
+frame fresh front fruit glass globe goals grade grant grass great green groove group grouping guided guides guilty
+hairy harmonic harmonies harmonised harmonize harmony harps harry harsh hashed hearing hears heart heroine holly
+house hurry including indicate initiate injection insertion intended introspection inversion jazzed jazzier jolly
+keywords large later least leave level light lightly likely listen little logging looks lovely magic major manga
+mango manic march marry matching maybe mayor medal melodies melody mercy metal might minor minute minutes mixture
+money month morning mother motion motivation motor music never night nothing number often orange order organic
+organise organised organize organized organs oriented origin other pairs panic paper paris parity parks partly parts
+party passe passed pasta paste peace people percent permission permit person petal phone photo pianos picnic piece
+pieces place plain plane planet player please point poppy popular position positions precise press price pride prime
+print prize quiet quirk quirks quite raise range rapidly rapids reach ready reflection reflexive refrain relate
+related relating relation released releases releasing replaced replacing required requires respective retry right
+river rocks rocky rogue roofs rooks roots rouge rough round rounding sadly scale scene score scores scream second
+sense serve settings seven shall share sharp shift shoot short should shuffled sight silly simple since singer
+singers singing skill sleep slower small smart smile smoke smoothing snake somehow someone something sometimes sorry
+sound south space spaced spacy spark speak spend spurious stage stand star start starting state stately steel stick
+stone store story strain strains strategy street strength strided string stronger strongest strongly style subset
+sugar sunny super suspended sweep sweet synthesis synthesised table taste teach thank their there these thing think
+those though thought three threw through throw thrown tight tightly times title today together touch tough tower
+trace track trade train treat trial tribe trick trumped truth tuned tunes under until upper usual value vanilla
+version versions villa violence violent violet violins vision visit vocal voice voices waist waits walls waste watch
+water wells while white whole woman world worry would write wrong young
+""".split()
+)
