@@ -90,11 +90,11 @@ def label(span: ChordSpan) -> str:
     return span.chord.jazz().partition("/")[0]
 
 
-def features(score: symusic.Score, *, chord_frame: str = "half") -> SymbolicFeatures:
+def features(score: symusic.Score, *, chord_frame: str | None = "half") -> SymbolicFeatures:
     """Features of a score in ticks.
 
     Args:
-        chord_frame: one chord a "bar", "half" bar or "beat".
+        chord_frame: one chord a "bar", "half" bar or "beat"; None leaves the chords out.
     """
     timeline = Timeline.from_score(score)
     tracks = [(track, track.notes.numpy()) for track in score.tracks if len(track.notes)]
@@ -104,7 +104,7 @@ def features(score: symusic.Score, *, chord_frame: str = "half") -> SymbolicFeat
     instruments, sounding = _prominence(tracks, timeline)
     pitched = [note for track, note in tracks if not track.is_drum]
     pitches = np.concatenate([note["pitch"] for note in pitched]) if pitched else np.zeros(0, int)
-    chords = _chords(score, chord_frame) if len(pitches) >= MIN_NOTES else ()
+    chords = _chords(score, chord_frame) if chord_frame and len(pitches) >= MIN_NOTES else ()
     sequence, count = chord_summary([label(span) for span in chords])
     count_notes = sum(len(note["time"]) for _, note in tracks)
     velocities = [note["velocity"] for _, note in tracks]
