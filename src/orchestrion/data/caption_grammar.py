@@ -105,6 +105,7 @@ It is {bars} long.
 The form takes {bars}.
 Written in {key} and {metre}, it moves at {bpm}.
 """
+FREE = frozenset({"genre", "others", "repeats"})  # conditions of patterns rather than facts that want to be said
 _FORMATTER = string.Formatter()
 
 
@@ -191,7 +192,7 @@ _WORDINGS: dict[str, Callable[[Facts, random.Random], str]] = {
     "a_bars_subject": lambda f, r: words.a(f"{f.bars}-bar {_subject(f, r)}"),
     "key": lambda f, r: words.key(f.key, r) if f.key else "",
     "bpm": lambda f, r: words.bpm(f.tempo or 120.0, r),
-    "tempo_adjective": lambda f, r: words.tempo_adjective(f.tempo or 120.0, r).removesuffix("-tempo"),
+    "tempo_adjective": lambda f, r: words.tempo_adjective(f.tempo or 120.0, r, before_noun=False),
     "tempo_italian": lambda f, r: words.tempo_italian(f.tempo or 120.0),
     "metre": lambda f, r: words.metre(f.metre, r) if f.metre else "",
     "instruments": _instruments,

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from orchestrion.analysis.instruments import instrument_name
 from orchestrion.theory.keys import Key
-from orchestrion.theory.vocabulary import INSTRUMENTS, MOODS, TEMPO_WORDS
+from orchestrion.theory.vocabulary import INSTRUMENTS, MOODS
 
 NUMBERS = [
     "zero",
@@ -70,6 +70,8 @@ christmas: Christmas | Christmas carol, Christmas song
 world: world music | world music piece
 """.strip().splitlines()
 }
+# where the table of MidiCaps says "Piano" and a listener would not
+_PLAIN = {2: "electric grand piano", 4: "electric piano", 5: "electric piano"}
 _NOUNS = ("piece", "tune", "song", "track", "composition", "number", "instrumental", "piece of music", "melody")
 _KEY_SPELLINGS = {1: ("Db", "C#"), 3: ("Eb", "D#"), 6: ("F#", "Gb"), 8: ("Ab", "G#"), 10: ("Bb", "A#")}
 _METRE_WORDS = {(3, 4): ("three-four", "waltz time", "triple time"), (4, 4): ("four-four", "common time"), (6, 8): ("six-eight",), (2, 4): ("two-four",),
@@ -130,7 +132,7 @@ def _names() -> dict[int, tuple[str, ...]]:
         if len(names[programs[0]]) < 4 and not phrase.endswith(("ist", "er", "beats", "ivories")):
             names[programs[0]].append(phrase)
     for program in range(129):
-        plain = instrument_name(program).lower()
+        plain = _PLAIN.get(program, instrument_name(program).lower())
         if plain not in names[program]:
             names[program].insert(0, plain)
     return {program: tuple(phrases) for program, phrases in names.items()}
@@ -138,7 +140,9 @@ def _names() -> dict[int, tuple[str, ...]]:
 
 def instrument(program: int, rng: random.Random) -> str:
     """A name for a program, 128 = drums: half of the time the plain one of the released captions."""
-    return instrument_name(program).lower() if rng.random() < 0.5 else rng.choice(_names()[program])
+    if rng.random() < 0.5:
+        return _PLAIN.get(program, instrument_name(program).lower())
+    return rng.choice(_names()[program])
 
 
 def key(value: Key, rng: random.Random) -> str:
@@ -166,12 +170,12 @@ def bpm(value: float, rng: random.Random) -> str:
     return number + rng.choice((" bpm", " bpm", " BPM", " beats per minute", "bpm"))
 
 
-def tempo_adjective(value: float, rng: random.Random) -> str:
-    """ "slow", "moderate", "fast", "very fast", with MidiCaps' borders."""
+def tempo_adjective(value: float, rng: random.Random, *, before_noun: bool = True) -> str:
+    """ "slow", "moderate", "fast", "very fast", with MidiCaps' borders; none ends in "-tempo" unless a noun follows."""
     for (low, high), words in _PLAIN_TEMPO.items():
         if low < value <= high or (low == 0 and value <= high):
-            return rng.choice(words)
-    return "fast"
+            return rng.choice([word for word in words if before_noun or not word.endswith("-tempo")])
+    return "very fast"
 
 
 def tempo_italian(value: float) -> str:
@@ -216,6 +220,12 @@ def subject(genre: str | None, rng: random.Random) -> str:
     return rng.choice(nouns) if rng.random() < 0.5 else f"{rng.choice(adjectives)} {rng.choice(_NOUNS)}"
 
 
+def names_genre(text: str, genres: tuple[str, ...]) -> bool:
+    """Whether the text uses a wording of one of the genres."""
+    text = text.lower()
+    return any(word.lower() in text for genre in genres for part in _GENRES.get(genre, ((genre,),)) for word in part)
+
+
 def bars(value: int, rng: random.Random) -> str:
     """ "16 bars", "sixteen measures"."""
     number = NUMBERS[value] if value < len(NUMBERS) and rng.random() < 0.3 else str(value)
@@ -233,5 +243,3 @@ def seconds(value: float, rng: random.Random) -> str:
         return f"{whole // 60} minutes"
     return f"{whole} seconds"
 
-
-TEMPO_RANGES = TEMPO_WORDS

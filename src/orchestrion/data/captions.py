@@ -44,7 +44,7 @@ class GrammarWriter:
     def write(self, facts: Facts, rng: random.Random) -> str:
         """A caption of `facts`, worded at random."""
         if self.thorough:
-            return _sentences(facts, grammar.available(facts), rng, most=MOST_SENTENCES)
+            return _everything(facts, rng)
         style = self.style if self.style != "any" else ("prompt" if rng.random() < 0.5 else "sentences")
         known = grammar.available(facts)
         if style == "prompt":
@@ -84,7 +84,7 @@ _EXTRA = {
 
 def _sentences(facts: Facts, known: frozenset[str], rng: random.Random, *, most: int) -> str:
     """Sentences whose facts overlap little, an opening first, until all is said or `most` are written."""
-    left = set(known) - {"genre", "others", "repeats"}
+    left = set(known) - grammar.FREE
     openings = [p for p in grammar.patterns(grammar.OPENINGS) if p[2] <= known]
     following = [p for p in grammar.patterns(grammar.FOLLOWING) if p[2] <= known]
     rng.shuffle(following)
@@ -95,10 +95,29 @@ def _sentences(facts: Facts, known: frozenset[str], rng: random.Random, *, most:
         if len(text) >= most or not left:
             break
         new = said & left
-        if new and len((said - left) - {"genre", "others", "repeats"}) <= (rng.random() < 0.3):
+        if new and len((said - left) - grammar.FREE) <= (rng.random() < 0.3):
             text.append(grammar.fill(pattern, fields, facts, rng))
             left -= said
     return " ".join(text)
+
+
+def _everything(facts: Facts, rng: random.Random) -> str:
+    """Sentences that together mention every fact that is known, at most seven if the patterns allow."""
+    known = grammar.available(facts)
+    left = set(known) - grammar.FREE
+    openings = [p for p in grammar.patterns(grammar.OPENINGS) if p[2] <= known]
+    following = [p for p in grammar.patterns(grammar.FOLLOWING) if p[2] <= known]
+    pattern, fields, said = rng.choice(openings)
+    text, left = [grammar.fill(pattern, fields, facts, rng)], left - said
+    while left:
+        rng.shuffle(following)
+        pattern, fields, said = max(following, key=lambda p: (len(p[2] & left) - 1.5 * len(p[2] - left - grammar.FREE)) if p[2] & left else -99)
+        text.append(grammar.fill(pattern, fields, facts, rng))
+        left -= said
+    caption = " ".join(text)
+    if facts.genres and not grammar.words.names_genre(caption, facts.genres):
+        caption += f" Its style is {facts.genres[0]}."
+    return caption
 
 
 def split_sentences(caption: str) -> list[str]:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from orchestrion.data.corpus import FULL_NAME, encode_row, write_corpus
 from orchestrion.data.factory.accompany import mma_program
 from orchestrion.data.factory.arranger import Order, arrange
 from orchestrion.data.factory.plan import make_orders, name_of
-from orchestrion.data.factory.sources import Tune, read_tunes
+from orchestrion.data.factory.scores import CHORALE_SOURCE, chorale_files, chorale_pieces, work_files, work_piece
+from orchestrion.data.factory.sources import PUBLIC_DOMAIN, Tune, read_tunes
 from orchestrion.data.factory.splits import assign_splits
+from orchestrion.data.piece import Piece
 
 SHARD = 100
-ARRANGEMENTS = 10_500  # orders; about one in eight is refused
-COMPACT_ARRANGEMENTS = 8_000
+SHIPPED_ORDERS = 12_000  # of tunes whose arrangements may be passed on; about one in twelve is refused
+OTHER_ORDERS = 3_000
 
 Progress = Callable[[int, int], None]
 
@@ -32,6 +35,15 @@ class BuildReport:
     skipped: list[tuple[str, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A shard to be made: its name and the work in it, tunes to arrange or files to read."""
+
+    path: Path
+    kind: str  # "arrangements", "chorales" or "works"
+    work: Sequence[Any]
+
+
 def build_corpus(
     out_folder: str | Path,
     *,
@@ -39,17 +51,15 @@ def build_corpus(
     progress: Progress | None = None,
     limit: int | None = None,
     resume: bool = True,
-    redistributable_only: bool = False,
     seed: int = 0,
 ) -> BuildReport:
-    """Builds the full corpus in a folder.
+    """Builds the full corpus in a folder: arrangements, chorales, and other works as they are.
 
     Args:
         workers: processes; by default one for each core.
         progress: called with pieces done and pieces in all.
-        limit: at most so many arrangements.
+        limit: at most so many arrangements of each kind, chorales and works.
         resume: keep the shards that an earlier run with the same arguments finished.
-        redistributable_only: leave out collections whose terms do not let arrangements be passed on.
         seed: of the choice of styles, keys and tempos.
 
     Raises:
@@ -59,49 +69,82 @@ def build_corpus(
     folder = Path(out_folder)
     shards = folder / "shards"
     shards.mkdir(parents=True, exist_ok=True)
-    tunes = list(read_tunes(redistributable_only=redistributable_only))
-    splits = assign_splits(tunes)
-    count = ARRANGEMENTS if limit is None else limit
-    orders = make_orders(tunes, count, seed=seed)
-    stamp = {"seed": seed, "count": count, "redistributable_only": redistributable_only, "tunes": len(tunes)}
-    if not resume or _read_stamp(shards) != stamp:
-        for old in shards.glob("*.jsonl"):
-            old.unlink()
-    (shards / "stamp.json").write_text(json.dumps(stamp))
-    by_id = {tune.id: tune for tune in tunes}
-    jobs = []
-    for start in range(0, len(orders), SHARD):
-        path = shards / f"arrangements-{start:06d}.parquet"
-        if not path.is_file() or not path.with_suffix(".jsonl").is_file():
-            part = orders[start : start + SHARD]
-            jobs.append((path, [(by_id[o.tune], o, splits[o.tune]) for o in part]))
-    done = len(orders) - sum(len(j[1]) for j in jobs)
+    _check_stamp(shards, {"seed": seed, "limit": limit, "orders": [SHIPPED_ORDERS, OTHER_ORDERS]}, resume)
+    jobs = [job for job in plan_jobs(shards, limit=limit, seed=seed) if not _finished(job.path)]
+    total = sum(len(job.work) for job in jobs)
+    done = 0
     if progress:
-        progress(done, len(orders))
+        progress(done, total)
     with ProcessPoolExecutor(workers or os.cpu_count() or 1) as pool:
         for made in pool.map(_build_shard, jobs):
             done += made
             if progress:
-                progress(done, len(orders))
+                progress(done, total)
     return _join(folder, shards)
 
 
-def _read_stamp(shards: Path) -> dict | None:
+def plan_jobs(shards: Path, *, limit: int | None, seed: int) -> list[Job]:
+    """All shards of the corpus in their order."""
+    tunes = list(read_tunes())
+    shipped = [t for t in tunes if t.collection.redistributable]
+    others = [t for t in tunes if not t.collection.redistributable]
+    splits = assign_splits({t.id: melodies_of(t) for t in shipped})
+    settled = {t.id: melodies_of(t) for t in shipped}
+    splits |= assign_splits({t.id: melodies_of(t) for t in others}, fixed=splits, fixed_melodies=settled)
+    others = [t for t in others if t.id in splits]
+    by_id = {t.id: t for t in tunes}
+    jobs = []
+    for name, pool, count, offset in (("shipped", shipped, SHIPPED_ORDERS, 0), ("other", others, OTHER_ORDERS, 1)):
+        orders = make_orders(pool, min(count, limit) if limit is not None else count, seed=seed + offset)
+        work = [(by_id[o.tune], o, splits[o.tune]) for o in orders]
+        jobs += _cut(shards, f"arrangements-{name}", "arrangements", work)
+    jobs += _cut(shards, "chorales", "chorales", chorale_files()[:limit])
+    jobs += _cut(shards, "works", "works", list(work_files())[:limit])
+    return jobs
+
+
+def melodies_of(tune: Tune) -> list[list[int]]:
+    """Pitches of every strain."""
+    return [[note.pitch for note in strain.notes] for strain in tune.strains]
+
+
+def _cut(shards: Path, name: str, kind: str, work: Sequence[Any]) -> list[Job]:
+    size = SHARD if kind == "arrangements" else SHARD // 5
+    return [
+        Job(shards / f"{name}-{start:06d}.parquet", kind, work[start : start + size]) for start in range(0, len(work), size)
+    ]
+
+
+def _check_stamp(shards: Path, stamp: dict, resume: bool) -> None:
     path = shards / "stamp.json"
-    return json.loads(path.read_text()) if path.is_file() else None
+    if not resume or not path.is_file() or json.loads(path.read_text()) != stamp:
+        for old in (*shards.glob("*.jsonl"), *shards.glob("*.parquet")):
+            old.unlink()
+    path.write_text(json.dumps(stamp))
 
 
-def _build_shard(job: tuple[Path, list[tuple[Tune, Order, str]]]) -> int:
-    path, work = job
+def _finished(path: Path) -> bool:
+    return path.is_file() and path.with_suffix(".jsonl").is_file()  # the list of failures is written last
+
+
+def _build_shard(job: Job) -> int:
     rows, skipped = [], []
-    for tune, order, split in work:
+    for item in job.work:
+        name = str(item)
         try:
-            rows.append(encode_row(arrange(tune, order, split)))
-        except ValueError as error:
-            skipped.append((f"{tune.id}#{order.version} as {name_of(order.style)}", str(error)))
-    write_corpus(rows, path, level=3)
-    path.with_suffix(".jsonl").write_text("".join(json.dumps(s) + "\n" for s in skipped))
-    return len(work)
+            if job.kind == "arrangements":
+                tune, order, split = item
+                name = f"{tune.id}#{order.version} as {name_of(order.style)}"
+                pieces = [arrange(tune, order, split)]
+            else:
+                name = f"{item.parent.name}/{item.name}"
+                pieces = chorale_pieces(item) if job.kind == "chorales" else [work_piece(item)]
+            rows += [encode_row(piece) for piece in pieces]
+        except Exception as error:  # one bad file must not end a build of thousands; the report lists it
+            skipped.append((name, f"{type(error).__name__}: {error}" if not isinstance(error, ValueError) else str(error)))
+    write_corpus(rows, job.path, level=3)
+    job.path.with_suffix(".jsonl").write_text("".join(json.dumps(s) + "\n" for s in skipped))
+    return len(job.work)
 
 
 def _join(folder: Path, shards: Path) -> BuildReport:
@@ -111,6 +154,36 @@ def _join(folder: Path, shards: Path) -> BuildReport:
     for path in sorted(shards.glob("*.parquet")):
         rows += pq.read_table(path).to_pylist()
         skipped += [tuple(json.loads(line)) for line in path.with_suffix(".jsonl").read_text().splitlines()]
+    _split_scores(rows)
     target = folder / FULL_NAME
-    write_corpus(rows, target, level=9)
+    write_corpus(rows, target, level=12)
     return BuildReport(target, len(rows), skipped)
+
+
+def _split_scores(rows: list[dict[str, Any]]) -> None:
+    """Gives chorales, then works, their split, by their top voices."""
+    from orchestrion.data.corpus import decode_row
+
+    melodies: dict[str, dict[str, list[list[int]]]] = {"chorales": {}, "works": {}}
+    for row in rows:
+        if row["split"] is None:
+            piece: Piece = decode_row(row)
+            assert piece.score is not None
+            notes = piece.score.tracks[0].notes.numpy()
+            kind = "chorales" if piece.source == CHORALE_SOURCE else "works"
+            melodies[kind].setdefault(piece.id.partition("#")[0], []).append([int(p) for p in notes["pitch"]])
+    splits = assign_splits(melodies["chorales"])
+    splits |= assign_splits(melodies["works"], fixed=splits, fixed_melodies=melodies["chorales"])
+    for row in rows:
+        if row["split"] is None:
+            row["split"] = splits.get(row["id"].partition("#")[0], "train")
+
+
+def write_compact(full: str | Path, target: str | Path) -> int:
+    """Writes the part of a full corpus that may be shipped and is made of short pieces: arrangements of public-domain tunes, and
+    chorales. Returns the number of pieces."""
+    import pyarrow.parquet as pq
+
+    rows = [r for r in pq.read_table(full).to_pylist() if r["licence"] == PUBLIC_DOMAIN]
+    write_corpus(rows, Path(target), level=19)
+    return len(rows)
