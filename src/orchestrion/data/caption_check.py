@@ -57,12 +57,18 @@ def verify(caption: str, facts: Facts, read: Read) -> list[str]:
                 wrong.append(f"The mood is {facts.moods[0]}, not {sorted(set(said.moods) & other)[0]}.")
     if said.bars is not None and asked("bars") and facts.bars is not None and said.bars != facts.bars:
         wrong.append(f"It has {facts.bars} bars, not {said.bars}.")
-    if said.seconds is not None and facts.seconds is not None and abs(said.seconds - facts.seconds) > max(2.0, LENGTH_TOLERANCE * facts.seconds):
+    if (
+        said.seconds is not None
+        and facts.seconds is not None
+        and abs(said.seconds - facts.seconds) > max(2.0, LENGTH_TOLERANCE * facts.seconds)
+    ):
         wrong.append(f"It lasts {facts.seconds:.0f} seconds, not {said.seconds:g}.")
     if said.chords and facts.chords and tuple(said.chords) != tuple(facts.chords):
         wrong.append(f"The chords are {' '.join(facts.chords)}, not {' '.join(said.chords)}.")
     if facts.chord_count < REPEATS_FROM and (match := _REPETITION.search(caption)):
-        wrong.append(f"'{match.group()}' claims a repetition, but the chord sequence occurs {facts.chord_count} times only.")
+        wrong.append(
+            f"'{match.group()}' claims a repetition, but the chord sequence occurs {facts.chord_count} times only."
+        )
     return wrong
 
 
@@ -90,7 +96,9 @@ def _instruments(said: Any, facts: Facts) -> list[str]:
     present = {_group(program) for program in facts.instruments}
     wrong = []
     if "instruments" not in said.implied:
-        wrong = [f"There is no {instrument_name(p).lower()} in it." for p in said.instruments if _group(p) not in present]
+        wrong = [
+            f"There is no {instrument_name(p).lower()} in it." for p in said.instruments if _group(p) not in present
+        ]
         wrong = list(dict.fromkeys(wrong))
     if said.drums and "drums" not in said.implied and DRUMS not in facts.instruments:
         wrong.append("There are no drums in it.")

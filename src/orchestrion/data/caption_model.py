@@ -70,7 +70,14 @@ class LanguageModelWriter:
     """
 
     def __init__(
-        self, url: str, model: str, *, api_key: str | None = None, timeout: float = 120.0, retries: int = 3, pause: float = 1.0
+        self,
+        url: str,
+        model: str,
+        *,
+        api_key: str | None = None,
+        timeout: float = 120.0,
+        retries: int = 3,
+        pause: float = 1.0,
     ) -> None:
         if not url.startswith(("http://", "https://")):
             raise OptionError(f"The address {url!r} of the language model must begin with http:// or https://.")
@@ -87,7 +94,12 @@ class LanguageModelWriter:
         Raises:
             WriterError: the endpoint refuses, stays silent, or answers without a caption.
         """
-        body = {"model": self.model, "temperature": 0, "max_tokens": 400, "messages": [{"role": "user", "content": build_prompt(facts, rng)}]}
+        body = {
+            "model": self.model,
+            "temperature": 0,
+            "max_tokens": 400,
+            "messages": [{"role": "user", "content": build_prompt(facts, rng)}],
+        }
         trouble = ""
         for attempt in range(self.retries + 1):
             if attempt:
@@ -102,10 +114,14 @@ class LanguageModelWriter:
                 trouble = str(getattr(error, "reason", error))
             except ValueError as error:
                 trouble = str(error)
-        raise WriterError(f"The language model at {self.url} gave no caption ({trouble}): check address, model and key.")
+        raise WriterError(
+            f"The language model at {self.url} gave no caption ({trouble}): check address, model and key."
+        )
 
     def _post(self, body: dict) -> bytes:
-        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.api_key}"} if self.api_key else {})
+        headers = {"Content-Type": "application/json"} | (
+            {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+        )
         request = urllib.request.Request(self.url, json.dumps(body).encode(), headers)
         with urllib.request.urlopen(request, timeout=self.timeout) as answer:
             return answer.read(1 << 20)

@@ -242,4 +242,3 @@ def seconds(value: float, rng: random.Random) -> str:
     if whole > 90 and whole % 60 == 0:
         return f"{whole // 60} minutes"
     return f"{whole} seconds"
-

@@ -111,7 +111,9 @@ def _everything(facts: Facts, rng: random.Random) -> str:
     text, left = [grammar.fill(pattern, fields, facts, rng)], left - said
     while left:
         rng.shuffle(following)
-        pattern, fields, said = max(following, key=lambda p: (len(p[2] & left) - 1.5 * len(p[2] - left - grammar.FREE)) if p[2] & left else -99)
+        pattern, fields, said = max(
+            following, key=lambda p: (len(p[2] & left) - 1.5 * len(p[2] - left - grammar.FREE)) if p[2] & left else -99
+        )
         text.append(grammar.fill(pattern, fields, facts, rng))
         left -= said
     caption = " ".join(text)

@@ -65,13 +65,20 @@ class SymbolicTagger(nn.Module):
 
     def tag(self, score: symusic.Score, found: SymbolicFeatures) -> tuple[list[str], list[float]]:
         """The best genres and their probabilities, as a row of the captioned data set has them."""
-        return top_tags(self.probabilities(score, found), self.genres, max_num_tags=GENRES_NAMED, threshold=GENRE_THRESHOLD)
+        return top_tags(
+            self.probabilities(score, found), self.genres, max_num_tags=GENRES_NAMED, threshold=GENRE_THRESHOLD
+        )
 
     def save(self, path: Path, metadata: dict[str, str]) -> None:
         """Weights in half precision, with genres, inputs and `metadata` in the header."""
         from safetensors.torch import save_file
 
-        header = {"genres": json.dumps(self.genres), "width": str(self.width), "inputs": json.dumps(VECTOR_NAMES), **metadata}
+        header = {
+            "genres": json.dumps(self.genres),
+            "width": str(self.width),
+            "inputs": json.dumps(VECTOR_NAMES),
+            **metadata,
+        }
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({k: v.half().contiguous() for k, v in self.state_dict().items()}, path, header)
 
@@ -138,7 +145,9 @@ def accuracy(tagger: SymbolicTagger, vectors: Float[Tensor, "pieces inputs"], la
     return float(right[:, 0].float().mean()), float(right.any(1).float().mean())
 
 
-def unseen_groove_accuracy(pieces: Sequence[Piece], vectors: Tensor, labels: Tensor, genres: Sequence[str]) -> tuple[float, float]:
+def unseen_groove_accuracy(
+    pieces: Sequence[Piece], vectors: Tensor, labels: Tensor, genres: Sequence[str]
+) -> tuple[float, float]:
     """Accuracy on accompaniment styles that were not trained on: every third groove of each genre with three or more.
 
     A split by tune alone flatters the tagger, since the grooves of its test pieces are those of its training pieces.

@@ -63,7 +63,7 @@ INSTRUMENTS = _programs("""
 35: fretless bass
 36: slap bass, slapped bass
 38: synth bass, synthesizer bass, bass synth, acid bass
-40: violin, violinist, solo violin
+40: violin, violinist
 41: viola
 42: cello, violoncello, cellist
 43: contrabass, double bass, bowed bass
@@ -102,8 +102,13 @@ INSTRUMENTS = _programs("""
 79: ocarina
 80: synth lead, lead synth, square lead, synth, synthesizer, synthesiser, chiptune lead, moog
 81: sawtooth lead, saw lead
+82: calliope lead, calliope
+83: chiffer lead, chiff lead
+84: charang lead
+87: brass lead
 88: synth pad, pad, pads, new age pad, ambient pad, atmospheric pad
 89: warm pad
+96: synth effects
 104: sitar
 105: banjo
 106: shamisen
@@ -117,6 +122,17 @@ INSTRUMENTS = _programs("""
 114: steel drums, steel pan, steelpan, steel drum, steelpans, steel pans
 115: woodblock, wood block
 116: taiko, taiko drum, taiko drums
+117: melodic tom
+118: synth drum
+119: reverse cymbal
+120: guitar fret noise
+121: breath noise
+122: seashore
+123: bird tweet
+124: telephone ring
+125: helicopter
+126: applause
+127: gunshot
 128: drums, drum kit, drum set, drumkit, drumset, percussion, drummer, drum machine, drum beat, drum loop, drum,
     beats, breakbeat, bongos, congas, tambourine, cajon, djembe, hand percussion, snare, hi-hat, hihat, cymbals,
     shaker, brushes, brushed drums, kick drum, bass drum, tom-toms, rhythm machine, 808
