@@ -66,6 +66,8 @@ def chorale_pieces(path: Path, *, versions: int = 2) -> list[Piece]:
     bars = int(-(-parsed.end // bar))
     if not 6 <= bars <= 40:
         raise ValueError(f"it has {bars} bars")
+    for part in parsed.parts:  # the final chord is held to the bar line: the missing beats are those of the pick-up
+        part.notes = [(o, bars * bar - o if o + d == parsed.end else d, p) for o, d, p in part.notes]
     chords = label_chords([p.notes for p in parsed.parts], metre, bars)
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(path.stem.encode()).digest()[:4], "big"))
     labels = list(ENSEMBLES)
