@@ -87,6 +87,7 @@ def _tempo(said: Any, facts: Facts) -> list[str]:
 
 
 def _group(program: int) -> Any:
+    program = 54 if program == 85 else program  # the lead that is a voice
     return next(((low, high) for low, high in _KIN if low <= program <= high), instrument_name(program))
 
 
@@ -94,10 +95,13 @@ def _instruments(said: Any, facts: Facts) -> list[str]:
     if not facts.instruments:
         return []
     present = {_group(program) for program in facts.instruments}
+    names = {instrument_name(program) for program in facts.instruments}
     wrong = []
     if "instruments" not in said.implied:
         wrong = [
-            f"There is no {instrument_name(p).lower()} in it." for p in said.instruments if _group(p) not in present
+            f"There is no {instrument_name(p).lower()} in it."
+            for p in said.instruments
+            if _group(p) not in present and instrument_name(p) not in names
         ]
         wrong = list(dict.fromkeys(wrong))
     if said.drums and "drums" not in said.implied and DRUMS not in facts.instruments:

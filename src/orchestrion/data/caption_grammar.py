@@ -105,7 +105,9 @@ It is {bars} long.
 The form takes {bars}.
 Written in {key} and {metre}, it moves at {bpm}.
 """
-FREE = frozenset({"genre", "others", "repeats"})  # conditions of patterns rather than facts that want to be said
+FREE = frozenset(
+    {"genre", "others", "repeats", "lead"}
+)  # conditions of patterns rather than facts that want to be said
 _FORMATTER = string.Formatter()
 
 
@@ -123,7 +125,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "subject": ("genre",), "a_subject": ("genre",), "a_tempo_subject": ("genre", "tempo"), "tempo_subject": ("genre", "tempo"),
     "a_mood_subject": ("genre", "mood"), "a_mood_tempo_subject": ("genre", "mood", "tempo"), "a_key_subject": ("genre", "key"),
     "a_bars_subject": ("genre", "bars"), "key": ("key",), "bpm": ("tempo",), "tempo_adjective": ("tempo",), "tempo_italian": ("tempo",),
-    "metre": ("metre",), "instruments": ("instruments",), "first_instrument": ("instruments",), "other_instruments": ("instruments", "others"),
+    "metre": ("metre",), "instruments": ("instruments",), "first_instrument": ("lead",), "other_instruments": ("instruments", "others"),
     "mood": ("mood",), "genre_adjective": ("genre",), "a_genre_adjective": ("genre",), "chords": ("chords", "repeats"), "chords_once": ("chords",),
     "bars": ("bars",), "seconds": ("seconds",),
 }  # fmt: skip
@@ -135,6 +137,8 @@ def available(facts: Facts, *, without: frozenset[str] = frozenset()) -> frozens
     for name in ("key", "tempo", "metre", "instruments", "mood", "bars", "seconds", "chords"):
         if getattr(facts, "moods" if name == "mood" else name):
             known.add(name)
+    if facts.instruments:
+        known.add("lead")
     if len(facts.instruments) > 1:
         known.add("others")
     if facts.chord_count >= 10:  # the note's rule: no claim of repetition below ten occurrences

@@ -132,7 +132,7 @@ def _caption_in(answer: bytes) -> str:
         text = json.loads(answer)["choices"][0]["message"]["content"]
     except (json.JSONDecodeError, KeyError, IndexError, TypeError) as error:
         raise ValueError("the answer is not a chat completion") from error
-    caption = " ".join(str(text or "").split()).strip("\"'“” ").removeprefix("Caption:").strip()
+    caption = " ".join(str(text or "").split()).removeprefix("Caption:").strip("\"'“” ")
     if not caption:
         raise ValueError("the answer is empty")
     return caption

@@ -17,7 +17,8 @@ FULL_NAME = "full.parquet"
 
 
 def corpus_path(name: str | Path = "compact") -> Path:
-    """The file of a corpus: "compact" (ships with the package), "full" (built by `orchestrion data prepare`), or a path.
+    """The file of a corpus: "compact" (ships with the package), "full" (built by `orchestrion data prepare`), or a
+    path.
 
     Raises:
         InputError: it is not there.

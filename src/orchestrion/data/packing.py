@@ -1,12 +1,14 @@
 """Scores as compact bytes: a header and, per track, columns of onsets, durations, pitches and velocities.
 
-Columns of like values compress far better than MIDI's interleaved events, and they are read back without a loop over notes.
+Columns of like values compress far better than MIDI's interleaved events, and they are read back without a loop over
+notes.
 """
 
 from __future__ import annotations
 
 import struct
 from math import gcd
+from typing import Any
 
 import numpy as np
 import symusic
@@ -15,7 +17,8 @@ VERSION = 1
 
 
 def pack(score: symusic.Score) -> bytes:
-    """Bytes of a score in ticks: tempos, metres, key signatures, and all notes with track names, programs and drum flags.
+    """Bytes of a score in ticks: tempos, metres, key signatures, and all notes with track names, programs and drum
+    flags.
 
     Controllers, pedals, pitch bends, lyrics and markers are not kept.
     """
@@ -61,7 +64,7 @@ def unpack(data: bytes) -> symusic.Score:
         if version != VERSION:
             raise ValueError(f"packed score has version {version}; this program reads {VERSION}")
         at = struct.calcsize("<BHH4B")
-        score = symusic.Score(tpq)
+        score: Any = symusic.Score(tpq)
         for _ in range(tempos):
             time, qpm = struct.unpack_from("<If", data, at)
             score.tempos.append(symusic.Tempo(time * unit, qpm))
@@ -84,7 +87,7 @@ def unpack(data: bytes) -> symusic.Score:
                 column = np.frombuffer(data, dtype, count, at)
                 columns.append(column.astype(np.int32 if dtype[0] == "<" else np.int8))
                 at += column.nbytes
-            track = symusic.Track(name, program, bool(drums))
+            track: Any = symusic.Track(name, program, bool(drums))
             track.notes = symusic.Note.from_numpy(
                 (np.cumsum(columns[0]) * unit).astype(np.int32), columns[1] * np.int32(unit), columns[2], columns[3]
             )

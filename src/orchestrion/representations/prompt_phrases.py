@@ -26,7 +26,8 @@ _NEGATORS = frozenset(
 neither nor hardly""".split()
 )
 _SOLO_BEFORE = tuple([word] for word in ("solo", "unaccompanied", "lone", "only", "just", "alone", "single"))
-_BEFORE_VIBES = frozenset(", . ; : & + and with for on the plus by of or no without solo jazz".split())  # noqa: SIM905
+_VERBS = frozenset("rocks strides pops swings shuffles lights sings stills loves moves drives".split())  # noqa: SIM905
+_BEFORE_VIBES = frozenset("good bad nice same such great strong positive weird".split())  # noqa: SIM905
 _ACCOMPANIED = tuple([word] for word in ("and", "with", "over", "on", "in"))
 
 
@@ -104,8 +105,9 @@ def read_phrases(reader: Reader) -> None:
     words = [text[a:b] for a, b in spans]
     hits = _find(reader, words, spans)
     _negate(hits, words)
+    adjectives = {hit.last for hit in hits if lexicon()[_tokens(hit.phrase)][0].kind in ("genre", "mood", "era", "scene")}
     for hit in hits:
-        if hit.phrase == "vibes" and hit.first and words[hit.first - 1] not in _BEFORE_VIBES:
+        if hit.phrase == "vibes" and hit.first and (words[hit.first - 1] in _BEFORE_VIBES or hit.first - 1 in adjectives):
             continue  # "good vibes" are no vibraphone
         _record(reader, hit, words, hits)
 
@@ -130,6 +132,8 @@ def _find(reader: Reader, words: list[str], spans: list[tuple[int, int]]) -> lis
 
 def _lookup(senses: dict[tuple[str, ...], list[Sense]], words: list[str]) -> tuple[str, ...] | None:
     last = words[-1]
+    if last in _VERBS or words == ["brass", "leads"]:
+        return None
     for ending in (
         last,
         last.removesuffix("s"),

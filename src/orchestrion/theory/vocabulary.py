@@ -169,7 +169,7 @@ ENSEMBLES = _programs("""
 
 # Genres: canonical name: spellings and near kin.
 GENRES = _table("""
-classical: classical, symphonic, orchestral, chamber music, sonata, minuet, concerto, symphony, sonatina,
+classical: classical, nocturne, symphonic, orchestral, chamber music, sonata, minuet, concerto, symphony, sonatina,
     divertimento, rondo, etude, prelude
 baroque: baroque, fugue, invention, toccata, sarabande, gavotte, allemande
 chorale: chorale, hymn, anthem, psalm, plainchant, motet

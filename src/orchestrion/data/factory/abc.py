@@ -1,7 +1,8 @@
-"""Folk tunes in ABC notation (Walshaw's standard 2.1) as strains: bars of melody between repeat signs, with their pick-ups.
+"""Folk tunes in ABC notation (Walshaw's standard 2.1) as strains: bars of melody between repeat signs, with their
+pick-ups.
 
-General readers flatten the repeats and lose which bars belong together; an arranger needs the strains. One voice is read
-(the first); of several notes at once the highest is the melody; grace notes and decorations are left out.
+General readers flatten the repeats and lose which bars belong together; an arranger needs the strains. One voice is
+read (the first); of several notes at once the highest is the melody; grace notes and decorations are left out.
 """
 
 from __future__ import annotations
@@ -122,8 +123,8 @@ def parse_tune(text: str) -> AbcTune:
     """Reads one tune.
 
     Raises:
-        ValueError: it has no metre, no key with a tonic, changes key or metre on its way, has several voices at once, or its
-            bars do not add up.
+        ValueError: it has no metre, no key with a tonic, changes key or metre on its way, has several voices at once,
+            or its bars do not add up.
     """
     fields: dict[str, list[str]] = {}
     body: list[str] = []
@@ -284,8 +285,8 @@ def _measures(lines: list[str], key: tuple[int, str], unit: Fraction) -> list[_M
 
 
 def _groups(measures: list[_Measure]) -> Iterator[tuple[list[_Measure], bool]]:
-    """Runs of bars between repeat signs or double bars, and whether the run is repeated. A second ending replaces the first
-    in the last pass; here the second is kept, for it leads on."""
+    """Runs of bars between repeat signs or double bars, and whether the run is repeated. A second ending replaces the
+    first in the last pass; here the second is kept, for it leads on."""
     start = 0
     for index, measure in enumerate(measures):
         following = measures[index + 1] if index + 1 < len(measures) else None

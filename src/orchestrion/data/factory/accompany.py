@@ -1,4 +1,5 @@
-"""MMA, Musical MIDI Accompaniment (a build-time program): a chord chart and a groove → accompaniment tracks on the grid."""
+"""MMA, Musical MIDI Accompaniment (a build-time program): a chord chart and a groove → accompaniment tracks on the
+grid."""
 
 from __future__ import annotations
 
@@ -18,8 +19,10 @@ from orchestrion.errors import MissingDependencyError
 from orchestrion.theory.chords import Chord, ChordSpan
 
 STEPS = 12  # grid steps a quarter: sixteenths and triplets
-_MMA_QUALITIES = {"maj": "", "min": "m", "maj7": "M7", "min7": "m7", "hdim7": "m7b5", "maj6": "6", "min6": "m6", "sus4": "sus4",
-                  "sus2": "sus2", "minmaj7": "mM7", "7sus4": "7sus", "maj9": "M9", "min9": "m9", "aug7": "aug7"}  # fmt: skip
+_MMA_QUALITIES = {
+    "maj": "", "min": "m", "maj7": "M7", "min7": "m7", "hdim7": "m7b5", "maj6": "6", "min6": "m6", "sus4": "sus4",
+    "sus2": "sus2", "minmaj7": "mM7", "7sus4": "7sus", "maj9": "M9", "min9": "m9", "aug7": "aug7",
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -68,7 +71,8 @@ def variants(groove: Groove) -> frozenset[str]:
 
 
 def chart(groove: Groove, chords: Sequence[ChordSpan], bars: int, *, changes: dict[int, str], seed: int) -> str:
-    """MMA's source text. `changes` names the groove to take at a bar; timing is exact, accents and patterns are MMA's."""
+    """MMA's source text. `changes` names the groove to take at a bar; timing is exact, accents and patterns are
+    MMA's."""
     bar = 4.0 * groove.metre[0] / groove.metre[1]
     lines = [f"RndSeed {seed}", "Tempo 120"]
     for index in range(bars):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import symusic
@@ -43,11 +44,12 @@ class Order:
 
 
 def arrange(tune: Tune, order: Order, split: str) -> Piece:
-    """The piece. Where its key is not heard in the result, it is tried again with harmonies that dwell more on the tonic.
+    """The piece. Where its key is not heard in the result, it is tried again with harmonies that dwell more on the
+    tonic.
 
     Raises:
-        ValueError: the order cannot be carried out musically: the tune leaves its instrument's range, its key is not heard in
-            the result, or the groove cannot play the chart.
+        ValueError: the order cannot be carried out musically: the tune leaves its instrument's range, its key is not
+            heard in the result, or the groove cannot play the chart.
     """
     for attempt in range(3):
         piece = _arrange(tune, order, split, attempt)
@@ -215,9 +217,13 @@ def _swing(melody: list[StepNote]) -> list[StepNote]:
 
 
 def _accompaniment(
-    style: Groove | Texture, chords: Sequence[ChordSpan], bars: int, sections: Sequence[Section], metre: tuple[int, int],
+    style: Groove | Texture,
+    chords: Sequence[ChordSpan],
+    bars: int,
+    sections: Sequence[Section],
+    metre: tuple[int, int],
     rng: np.random.Generator,
-) -> list[Line]:  # fmt: skip
+) -> list[Line]:
     if isinstance(style, Texture):
         return play(style, chords, bars, metre, rng)
     known = variants(style)
@@ -326,21 +332,21 @@ def _write(
     bars: int,
     bar: int,
 ) -> symusic.Score:
-    score = symusic.Score(TPQ)
+    score: Any = symusic.Score(TPQ)
     score.tempos.append(symusic.Tempo(0, float(tempo)))
     score.time_signatures.append(symusic.TimeSignature(0, *metre))
     score.key_signatures.append(symusic.KeySignature(0, key.fifths, 0 if key.mode == "major" else 1))
-    track = symusic.Track("melody", program, False)
+    lead: Any = symusic.Track("melody", program, False)
     beat = STEPS * 12 // metre[1] if metre[1] == 8 and metre[0] % 3 == 0 else STEPS * 4 // metre[1]
     for onset, duration, pitch in melody:
         velocity = 98 if onset % bar == 0 else 92 if onset % beat == 0 else 86
-        track.notes.append(symusic.Note(onset * STEP, duration * STEP, pitch, velocity))
-    score.tracks.append(track)
+        lead.notes.append(symusic.Note(onset * STEP, duration * STEP, pitch, velocity))
+    score.tracks.append(lead)
     end = bars * bar
     for line in lines:
         if not line.notes:
             continue
-        track = symusic.Track(line.name, 0 if line.drums else line.program, line.drums)
+        track: Any = symusic.Track(line.name, 0 if line.drums else line.program, line.drums)
         for onset, duration, pitch, velocity in sorted(line.notes):
             if onset < end and 0 <= pitch < 128:
                 track.notes.append(

@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrion.data.corpus import FULL_NAME, encode_row, write_corpus
 from orchestrion.data.factory.accompany import mma_program
-from orchestrion.data.factory.arranger import Order, arrange
+from orchestrion.data.factory.arranger import arrange
 from orchestrion.data.factory.plan import make_orders, name_of
 from orchestrion.data.factory.scores import CHORALE_SOURCE, chorale_files, chorale_pieces, work_files, work_piece
 from orchestrion.data.factory.sources import PUBLIC_DOMAIN, Tune, read_tunes
@@ -111,7 +111,8 @@ def melodies_of(tune: Tune) -> list[list[int]]:
 def _cut(shards: Path, name: str, kind: str, work: Sequence[Any]) -> list[Job]:
     size = SHARD if kind == "arrangements" else SHARD // 5
     return [
-        Job(shards / f"{name}-{start:06d}.parquet", kind, work[start : start + size]) for start in range(0, len(work), size)
+        Job(shards / f"{name}-{start:06d}.parquet", kind, work[start : start + size])
+        for start in range(0, len(work), size)
     ]
 
 
@@ -141,7 +142,9 @@ def _build_shard(job: Job) -> int:
                 pieces = chorale_pieces(item) if job.kind == "chorales" else [work_piece(item)]
             rows += [encode_row(piece) for piece in pieces]
         except Exception as error:  # one bad file must not end a build of thousands; the report lists it
-            skipped.append((name, f"{type(error).__name__}: {error}" if not isinstance(error, ValueError) else str(error)))
+            skipped.append(
+                (name, f"{type(error).__name__}: {error}" if not isinstance(error, ValueError) else str(error))
+            )
     write_corpus(rows, job.path, level=3)
     job.path.with_suffix(".jsonl").write_text("".join(json.dumps(s) + "\n" for s in skipped))
     return len(job.work)
@@ -180,8 +183,8 @@ def _split_scores(rows: list[dict[str, Any]]) -> None:
 
 
 def write_compact(full: str | Path, target: str | Path) -> int:
-    """Writes the part of a full corpus that may be shipped and is made of short pieces: arrangements of public-domain tunes, and
-    chorales. Returns the number of pieces."""
+    """Writes the part of a full corpus that may be shipped and is made of short pieces: arrangements of public-domain
+    tunes, and chorales. Returns the number of pieces."""
     import pyarrow.parquet as pq
 
     rows = [r for r in pq.read_table(full).to_pylist() if r["licence"] == PUBLIC_DOMAIN]

@@ -159,7 +159,8 @@ hip hop; hip hop; 4/4; 84-104; alexis/hiphop; HipHop
 
 _MMA_BEATS = {"68swing": 6, "68march": 2, "afro-cuban": 3, "arpeggio68": 6, "blues68": 6, "ballad68": 4}
 
-# Grooves that play triplet eighths (measured on their own output) or, in jazz and blues, no eighths that could clash with them.
+# Grooves that play triplet eighths (measured on their own output) or, in jazz and blues, no eighths that could clash
+# with them.
 SWUNG = frozenset(
     [
         "JazzRock",

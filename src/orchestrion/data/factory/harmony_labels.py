@@ -1,7 +1,7 @@
 """Chord labels for scores in full harmony, such as chorales: templates on every beat, joined by a Viterbi search.
 
-In four-part writing every note counts, so a template match with the bass as a witness for the root is enough; melodies without
-harmony go through `theory.harmony`, and free textures through `theory.chord_inference`.
+In four-part writing every note counts, so a template match with the bass as a witness for the root is enough; melodies
+without harmony go through `theory.harmony`, and free textures through `theory.chord_inference`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,8 @@ from orchestrion.data.factory.musicxml import PlainNote
 from orchestrion.theory.chords import Chord, ChordSpan
 from orchestrion.theory.harmony import beat_length
 
-_CANDIDATES = tuple(
-    (Chord(root, quality), prior)
-    for quality, prior in (("maj", 0.0), ("min", 0.0), ("7", 0.12), ("min7", 0.2), ("dim", 0.12), ("hdim7", 0.22), ("maj7", 0.25), ("sus4", 0.3))
-    for root in range(12)
-)  # fmt: skip
+_PRIORS = {"maj": 0.0, "min": 0.0, "7": 0.12, "min7": 0.2, "dim": 0.12, "hdim7": 0.22, "maj7": 0.25, "sus4": 0.3}
+_CANDIDATES = tuple((Chord(root, quality), prior) for quality, prior in _PRIORS.items() for root in range(12))
 _TEMPLATES = np.array([[1.0 if p in c.pitch_classes else 0.0 for p in range(12)] for c, _ in _CANDIDATES])
 _PRIOR = np.array([prior for _, prior in _CANDIDATES])
 _ROOTS = np.array([c.root for c, _ in _CANDIDATES])
@@ -41,7 +38,9 @@ def label_chords(voices: Sequence[Sequence[PlainNote]], metre: tuple[int, int], 
             start, end = float(onset), float(onset + duration)
             for index in range(max(int(start // beat), 0), min(int(np.ceil(end / beat - 1e-9)), count)):
                 inside = min(end, (index + 1) * beat) - max(start, index * beat)
-                share = inside / beat * (1.0 if start <= index * beat + 1e-9 else 0.6)  # notes struck off the beat pass by
+                share = (
+                    inside / beat * (1.0 if start <= index * beat + 1e-9 else 0.6)
+                )  # notes struck off the beat pass by
                 weights[index, pitch % 12] += share
                 if number == len(voices) - 1:
                     bass[index, pitch % 12] += share

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Which General MIDI programs carry tunes, in which range, and for which genres."""
 
 from __future__ import annotations

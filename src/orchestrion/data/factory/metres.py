@@ -17,8 +17,8 @@ class Fit:
     Attributes:
         source, target: the metres.
         bars: bars of the source in a bar of the target.
-        how: "scale" (times are multiplied by `factor`), "shuffle" (quarters become dotted, their halves long and short), or
-            "five" (bars of three quarters become bars of five, their last note held longer).
+        how: "scale" (times are multiplied by `factor`), "shuffle" (quarters become dotted, their halves long and
+            short), or "five" (bars of three quarters become bars of five, their last note held longer).
         swung_only: right only under an accompaniment in triplets.
         share: how often it is chosen.
     """
@@ -48,7 +48,8 @@ FITS = (
     Fit((6, 8), (6, 8), 0.45), Fit((6, 8), (3, 4), 0.3, bars=0.5, factor=2.0), Fit((6, 8), (12, 8), 0.12, bars=2),
     Fit((6, 8), (4, 4), 0.13, bars=2, factor=2 / 3, swung_only=True),
     Fit((9, 8), (9, 8), 0.7), Fit((9, 8), (3, 4), 0.3, factor=2 / 3, swung_only=True),
-    Fit((12, 8), (12, 8), 1.0), Fit((6, 4), (6, 4), 1.0), Fit((3, 8), (3, 8), 0.4), Fit((3, 8), (3, 4), 0.6, factor=2.0),
+    Fit((12, 8), (12, 8), 1.0), Fit((6, 4), (6, 4), 1.0), Fit((3, 8), (3, 8), 0.4),
+    Fit((3, 8), (3, 4), 0.6, factor=2.0),
     Fit((3, 2), (3, 4), 1.0, factor=0.5), Fit((2, 2), (4, 4), 1.0),
 )  # fmt: skip
 

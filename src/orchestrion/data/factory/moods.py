@@ -1,8 +1,9 @@
+# ruff: noqa: E501
 """Mood words by rule, from mode, tempo and style.
 
 Mode and tempo place a piece on the two axes of Russell's circumplex (1980), valence and arousal, as listeners hear them
-(Gabrielsson & Lindström 2010, table 14.2: fast and major happy, slow and minor sad, fast and minor agitated, slow and major
-serene). A style adds its own word.
+(Gabrielsson & Lindström 2010, table 14.2: fast and major happy, slow and minor sad, fast and minor agitated, slow and
+major serene). A style adds its own word.
 """
 
 from __future__ import annotations

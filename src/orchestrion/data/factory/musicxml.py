@@ -1,4 +1,5 @@
-"""A quick reader of MusicXML for the corpus build: notes, metres, tempo, pick-up, rights; a thousandth of a full parser's time.
+"""A quick reader of MusicXML for the corpus build: notes, metres, tempo, pick-up, rights; a thousandth of a full
+parser's time.
 
 It trusts its input, the scores of an installed package. Files of users go through `orchestrion.media.score`.
 """
@@ -93,7 +94,9 @@ def _read_part(element: ET.Element, part: PlainPart, score: PlainScore, *, first
                 if text := item.findtext("divisions"):
                     divisions = Fraction(text)
                 if (shift := item.find("transpose")) is not None:
-                    transposition = int(float(shift.findtext("chromatic") or 0)) + 12 * int(shift.findtext("octave-change") or 0)
+                    transposition = int(float(shift.findtext("chromatic") or 0)) + 12 * int(
+                        shift.findtext("octave-change") or 0
+                    )
                 beats, beat_type = item.findtext("time/beats"), item.findtext("time/beat-type")
                 if beats and beat_type:
                     numerator, denominator = sum(int(b) for b in beats.split("+")), int(beat_type)

@@ -12,11 +12,15 @@ from orchestrion.data.factory.arranger import Order
 from orchestrion.data.factory.grooves import GROOVES, SWUNG, Groove
 from orchestrion.data.factory.metres import Fit, fits, fitted_bars
 from orchestrion.data.factory.sources import Tune
-from orchestrion.data.factory.textures import TEXTURES, Texture
+from orchestrion.data.factory.texture_table import TEXTURES
+from orchestrion.data.factory.textures import Texture
 
 Style = Groove | Texture
-WEIGHTS = {"classical": 3.0, "folk": 2.2, "jazz": 2.0, "waltz": 2.0, "rock": 2.0, "ballad": 1.8, "pop": 1.8, "latin": 1.8, "swing": 1.5, "blues": 1.5,
-           "country": 1.5, "soundtrack": 1.6, "electronic": 1.5, "lullaby": 1.3, "soul": 1.2, "march": 1.2, "hip hop": 1.1}  # fmt: skip
+WEIGHTS = {  # how much more than once a genre is wanted
+    "classical": 3.0, "folk": 2.2, "jazz": 2.0, "waltz": 2.0, "rock": 2.0, "ballad": 1.8, "pop": 1.8, "latin": 1.8,
+    "swing": 1.5, "blues": 1.5, "country": 1.5, "soundtrack": 1.6, "electronic": 1.5, "lullaby": 1.3, "soul": 1.2,
+    "march": 1.2, "hip hop": 1.1,
+}  # fmt: skip
 MINOR_SHARE = 0.42  # aimed at among orders; some are refused later
 LENGTHS = {8: 0.2, 12: 0.06, 16: 0.46, 24: 0.1, 32: 0.14, 20: 0.04}
 
@@ -101,7 +105,7 @@ def make_orders(tunes: Sequence[Tune], count: int, *, seed: int = 0) -> list[Ord
                 minorised,
                 bool(rng.random() < 0.2 and tune.strains[form[0]].pickup > 0),
                 int.from_bytes(digest[:4], "big"),
-            )  # fmt: skip
+            )
         )
         n_minor += mode == "minor"
         versions[tune.id] += 1

@@ -1,4 +1,5 @@
-"""Whole scores of music21's corpus as pieces: chorales in several instrumentations, and other public-domain works as they are."""
+"""Whole scores of music21's corpus as pieces: chorales in several instrumentations, and other public-domain works as
+they are."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import symusic
@@ -33,8 +35,8 @@ ENSEMBLES = {  # label → genre and programs of the four voices
 }
 _VOICES = ("melody", "alto", "tenor", "bass")
 WORKS = (
-    "beethoven", "mozart", "haydn", "schumann_clara", "schumann_robert", "joplin", "chopin", "schubert", "handel", "corelli", "cpebach",
-    "weber", "verdi", "liliuokalani", "johnson_j_r", "monteverdi", "luca", "ciconia",
+    "beethoven", "mozart", "haydn", "schumann_clara", "schumann_robert", "joplin", "chopin", "schubert", "handel",
+    "corelli", "cpebach", "weber", "verdi", "liliuokalani", "johnson_j_r", "monteverdi", "luca", "ciconia",
 )  # fmt: skip
 
 
@@ -78,11 +80,13 @@ def chorale_pieces(path: Path, *, versions: int = 2) -> list[Piece]:
         genre, programs = ENSEMBLES[label]
         shift = 0 if version == 0 else int(rng.integers(-5, 6))
         tempo = int(rng.integers(60, 97))
-        score = symusic.Score(TPQ)
+        score: Any = symusic.Score(TPQ)
         score.tempos.append(symusic.Tempo(0, float(tempo)))
         score.time_signatures.append(symusic.TimeSignature(0, *metre))
         for voice, program, part in zip(_VOICES, programs, parsed.parts, strict=True):
-            score.tracks.append(_track(voice, program, part.notes, shift, int(bars * bar * 12), 84 if voice == "melody" else 72))
+            score.tracks.append(
+                _track(voice, program, part.notes, shift, int(bars * bar * 12), 84 if voice == "melody" else 72)
+            )
         key = find_key(score)
         final = parsed.parts[-1].notes[-1][2] + shift
         if key is None or final % 12 != key.tonic:
@@ -121,7 +125,7 @@ def work_piece(path: Path) -> Piece:
         raise ValueError(f"its encoding is not free: {parsed.rights}")
     if sum(len(part.notes) for part in parsed.parts) > 20_000:
         raise ValueError("it has more than 20,000 notes")
-    score = symusic.Score(TPQ)
+    score: Any = symusic.Score(TPQ)
     score.tempos.append(symusic.Tempo(0, parsed.tempo or 96.0))
     for at, numerator, denominator in parsed.metres:
         score.time_signatures.append(symusic.TimeSignature(int(at * TPQ), numerator, denominator))
@@ -152,17 +156,21 @@ def _reserved(rights: str) -> bool:
     return not free and any(word in words for word in ("©", "copyright", "reserved", "edizion", "edlz"))
 
 
+_PART_NAMES = (
+    ("violonc", 42), ("cello", 42), ("viola", 41), ("violin", 40), ("clarinet", 71), ("piano", 0), ("flute", 73),
+    ("oboe", 68), ("bassoon", 70), ("horn", 60), ("trumpet", 56), ("timpani", 47), ("contrabass", 43), ("bass", 52), ("organ", 19),
+)  # fmt: skip
+
+
 def _program(name: str) -> int:
     """A program for a part's name in a score."""
     words = name.lower()
-    table = (("violoncello", 42), ("violonc", 42), ("cello", 42), ("viola", 41), ("violin", 40), ("clarinet", 71), ("piano", 0), ("flute", 73),
-             ("oboe", 68), ("bassoon", 70), ("horn", 60), ("trumpet", 56), ("timpani", 47), ("contrabass", 43), ("bass", 52), ("organ", 19))  # fmt: skip
-    return next((program for word, program in table if word in words), 52 if words else 0)
+    return next((program for word, program in _PART_NAMES if word in words), 52 if words else 0)
 
 
 def _track(name: str, program: int, notes: list[PlainNote], shift: int, end: int, velocity: int) -> symusic.Track:
     """Notes on the grid of a twelfth of a quarter, cut at `end`."""
-    track = symusic.Track(name, program, False)
+    track: Any = symusic.Track(name, program, False)
     for onset, length, pitch in notes:
         start = round(onset * 12)
         stop = min(max(round((onset + length) * 12), start + 1), end)

@@ -27,10 +27,10 @@ class Collection:
 
 COLLECTIONS = (
     Collection("ryansMammoth", "Ryan's Mammoth Collection, Boston 1883", PUBLIC_DOMAIN, True),
-    Collection("airdsAirs", "James Aird, A Selection of Scotch, English, Irish and Foreign Airs, Glasgow 1778–1801", PUBLIC_DOMAIN, True),
+    Collection("airdsAirs", "James Aird, A Selection of Scotch, English and Irish Airs, 1778–1801", PUBLIC_DOMAIN, True),
     Collection("oneills1850", "Francis O'Neill, Music of Ireland, Chicago 1903", PUBLIC_DOMAIN, True),
     Collection("miscFolk", "Northumbrian Minstrelsy, 1882, and American fife music", PUBLIC_DOMAIN, True),
-    Collection("essenFolksong", "Essen Folksong Collection (Schaffrath, Dahlig)", "non-commercial use by permission", False),
+    Collection("essenFolksong", "Essen Folksong Collection (Schaffrath)", "non-commercial by permission", False),
 )  # fmt: skip
 
 
@@ -134,7 +134,8 @@ def _histogram(strains: list[Strain]) -> list[float]:
 
 
 def _fits(key: Key, strains: list[Strain]) -> bool:
-    """Do at least nine tenths of the melody lie in the key, its usual alterations (raised sixth and seventh) included?"""
+    """Do at least nine tenths of the melody lie in the key, its usual alterations (raised sixth and seventh)
+    included?"""
     allowed = set(key.scale) | (
         {(key.tonic + 9) % 12, (key.tonic + 11) % 12} if key.mode == "minor" else {(key.tonic + 10) % 12}
     )
@@ -156,8 +157,8 @@ def _profile_key(parsed: AbcTune) -> Key | None:
 
 
 def minorise(strain: Strain, key: Key) -> Strain:
-    """The strain in the parallel minor: third and sixth lowered, the seventh too unless it leads up to the tonic, the sixth
-    left where it leads up to a raised seventh (melodic minor)."""
+    """The strain in the parallel minor: third and sixth lowered, the seventh too unless it leads up to the tonic, the
+    sixth left where it leads up to a raised seventh (melodic minor)."""
     notes = strain.notes
     found: list[Note] = []
     for index, note in enumerate(notes):

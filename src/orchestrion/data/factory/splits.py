@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 GRAM = 16  # notes of a run that two tunes may share only inside one split
 LARGEST = 25  # tunes of a group that may still go to validation or test
 
 
 def interval_runs(pitches: Sequence[int], length: int = GRAM) -> set[tuple[int, ...]]:
-    """All runs of `length` notes as intervals, so that transposition does not matter; scales and trills are left out."""
-    steps = [b - a for a, b in zip(pitches, pitches[1:], strict=False)]
+    """All runs of `length` notes as intervals, so that transposition does not matter; scales and trills are left
+    out."""
+    steps = [b - a for a, b in pairwise(pitches)]
     runs = (tuple(steps[i : i + length - 1]) for i in range(len(steps) - length + 2))
     return {run for run in runs if len(set(run)) >= 3}
 
@@ -25,12 +27,13 @@ def assign_splits(
     validation: float = 0.04,
     test: float = 0.08,
 ) -> dict[str, str]:
-    """Tune id → split. Tunes that share a run of `GRAM` notes form one group, whose split follows from a hash of its smallest id.
+    """Tune id → split. Tunes that share a run of `GRAM` notes form one group, whose split follows from a hash of its
+    smallest id.
 
     Args:
         melodies: tune id → pitches of each of its strains.
-        fixed, fixed_melodies: tunes whose splits are settled. A group that shares a run with one of them takes its split;
-            one that shares runs with several splits is left out of the result.
+        fixed, fixed_melodies: tunes whose splits are settled. A group that shares a run with one of them takes its
+            split; one that shares runs with several splits is left out of the result.
         validation, test: shares of the groups.
     """
     parent: dict[str, str] = {name: name for name in melodies}
