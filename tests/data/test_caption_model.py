@@ -29,7 +29,11 @@ def server():
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             requests.append((self.path, dict(self.headers), body))
             status, content = answers.pop(0)
-            data = content if isinstance(content, bytes) else json.dumps({"choices": [{"message": {"content": content}}]}).encode()
+            data = (
+                content
+                if isinstance(content, bytes)
+                else json.dumps({"choices": [{"message": {"content": content}}]}).encode()
+            )
             self.send_response(status)
             self.end_headers()
             self.wfile.write(data)

@@ -151,7 +151,9 @@ def test_each_kind_of_falsehood_is_found(caption, word):
 
 
 def test_truths_in_other_words_pass():
-    true = "A slow-ish, moderate waltz in A-sharp minor for flute, a string section, bass guitar and drum kit; it repeats."
+    true = (
+        "A slow-ish, moderate waltz in A-sharp minor for flute, a string section, bass guitar and drum kit; it repeats."
+    )
     assert verify(true.replace("slow-ish, ", ""), FACTS, parse_prompt) == []
     claim = verify("The chords repeat.", dataclasses.replace(FACTS, chord_count=9), parse_prompt)
     assert len(claim) == 1
@@ -168,7 +170,9 @@ class Liar:
 
 def test_wrong_sentences_are_cut_and_hopeless_captions_replaced():
     rng = random.Random(0)
-    caption, removed = write_truthfully(Liar("A sad waltz. It is in C major. The flute leads."), FACTS, rng, parse_prompt)
+    caption, removed = write_truthfully(
+        Liar("A sad waltz. It is in C major. The flute leads."), FACTS, rng, parse_prompt
+    )
     assert caption == "A sad waltz. The flute leads."
     assert removed == ["The key is Bb minor, not C major."]
     caption, removed = write_truthfully(Liar(*["A rock song."] * 3), FACTS, rng, parse_prompt)

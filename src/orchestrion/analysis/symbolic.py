@@ -170,13 +170,15 @@ def _metre(score: symusic.Score, end: int) -> tuple[int, int]:
     """The metre of most bars; 4/4 where none is set."""
     events = [e for e in score.time_signatures if e.numerator > 0 and e.denominator > 0]
     events.sort(key=lambda event: event.time)
+    if not events:
+        return 4, 4
     held: dict[tuple[int, int], float] = {}
     for event, following in zip(events, [*events[1:], None], strict=True):
         stop = following.time if following is not None else max(end, event.time + 1)
         bar = event.numerator * 4 * score.tpq / event.denominator
         metre = (int(event.numerator), int(event.denominator))
         held[metre] = held.get(metre, 0.0) + (min(stop, max(end, 1)) - event.time) / bar
-    return max(held, key=lambda metre: held[metre]) if held else (4, 4)
+    return max(held, key=lambda metre: held[metre])
 
 
 def _chords(score: symusic.Score, frame: str) -> tuple[ChordSpan, ...]:
