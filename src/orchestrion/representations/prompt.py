@@ -6,6 +6,7 @@ kept apart from what it merely implies (a lullaby is slow), and wishes that note
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -109,7 +110,7 @@ def parse_prompt(text: str) -> MusicRequest:
         raise PromptError(
             "The prompt holds no words: write a sentence such as 'a slow waltz in D minor for flute and strings'."
         )
-    plain = digits_for_words(plain)
+    plain = re.sub(r"\b(drum|beat|piano|guitar|bass)less\b", r"\1-free", digits_for_words(plain), flags=re.IGNORECASE)
     lower = "".join(c.lower() if len(c.lower()) == 1 else c for c in plain)
     reader = Reader(plain, lower, bytearray(len(plain)))
     for pattern in PATTERNS:

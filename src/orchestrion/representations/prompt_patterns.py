@@ -22,6 +22,8 @@ _FULL_KEY = re.compile(
 )
 _BARE_KEY = re.compile(rf"\b((?i:in|key of|key:|key is|key|tonic))(\s+)([A-G])({_ACCIDENTAL})(m|min|maj|M)?(?![\w'#/-])", 0)
 _LOOSE_KEY = re.compile(rf"\b((?i:key of|key:|key is))(\s+)([a-g])({_ACCIDENTAL})()(?![\w'#/-])", 0)
+_LETTER_KEY = re.compile(r"(?:^|(?<=[,;.:|/(]))(\s*)([A-G])()m(?=\s*(?:$|[,;.|)]))")
+_SPELT_KEY = re.compile(r"\b(in)(\s+)([a-g])([\s-]+(?:flat|sharp))()(?![\w'#/-])")
 _SYMBOL_KEY = re.compile(r"(?<![\w#'])([A-G])([b#])(m)(?![\w#])")
 _MODE = re.compile(r"\b(major|minor)\b(?:[\s-]+(key|mode|scale|tonality|mood|sound|harmony|feel))?")
 _NOT_A_KEY = re.compile(
@@ -86,7 +88,7 @@ def read_key(reader: Reader) -> None:
         _take_key(reader, match.span(), Key(_pitch(letter, accidental), mode))
         if word.lower() in _MODES and word.lower() not in ("ionian", "aeolian"):
             reader.unserved.append(f"The {word.lower()} mode is played as {mode}, the nearest mode there is.")
-    for pattern in (_BARE_KEY, _LOOSE_KEY):
+    for pattern in (_BARE_KEY, _LOOSE_KEY, _SPELT_KEY):
         for match in pattern.finditer(reader.text):
             _, _, letter, accidental, suffix = match.groups()
             if not reader.is_free(*match.span()):
@@ -106,6 +108,9 @@ def read_key(reader: Reader) -> None:
     for match in _SYMBOL_KEY.finditer(reader.text):
         if reader.is_free(*match.span()):
             _take_key(reader, match.span(), Key(_pitch(match[1], match[2]), "minor"))
+    for match in _LETTER_KEY.finditer(reader.text):
+        if reader.is_free(match.start(2), match.end()):
+            _take_key(reader, (match.start(2), match.end()), Key(_pitch(match[2], ""), "minor"))
     for match in _MODE.finditer(reader.lower):
         if reader.is_free(*match.span()) and not _NOT_A_KEY.match(reader.lower, match.end(1)):
             negated = re.search(r"\b(?:not|no|without|isn't)\s+(?:in\s+)?(?:a\s+)?$", reader.lower[: match.start()])
@@ -144,6 +149,7 @@ _TEMPI = (
     re.compile(
         rf"()(?:\b(?:at|around|about|roughly|tempo(?: of| is)?:?|~|approximately|approx\.?)\s+)*{_NUMBER}\s*-?\s*{_BPM}"
     ),
+    re.compile(rf"\b()(?:tempo[^.;,(]{{0,25}}|presto|vivace|allegro|allegretto|moderato|andante|adagio|largo|lento)\s*\(\s*{_NUMBER}\s*\)"),
     re.compile(rf"\b()bpm\s*(?:=|:|of|is|about|around|at)?\s*{_NUMBER}\b"),
     re.compile(
         rf"\b()(?:tempo|metronome|speed|mm|m\.m\.)\s*(?:=|:|of|is|at|around|about|set\s+to|marking|should\s+be|\s)*\s*{_NUMBER}\b(?!\s*(?:/|bars?\b|measures?\b|sec|min))"
@@ -152,13 +158,16 @@ _TEMPI = (
         rf"\b()(?:at|around)\s+(?:about\s+|around\s+|roughly\s+)?{_NUMBER}\b(?!\s*[-/]|\s*(?:bars?|measures?|seconds?|secs?|minutes?|mins?|hz|khz|db|%|am\b|pm\b|o'clock|s\b))"
     ),
 )
-_TEMPO_RANGE = re.compile(rf"\b(?:between\s+)?(\d{{2,3}})\s*(?:-|to|and)\s*(\d{{2,3}})\s*{_BPM}")
+_TEMPO_RANGE = re.compile(
+    rf"\b(?:between\s+)?(\d{{2,3}})\s*(?:-|to|and)\s*(\d{{2,3}})\s*{_BPM}"
+    r"|\b(?:tempo|bpm|speed)\s*:?\s*(?:is |of )?(?:between |from )?(\d{2,3})\s*(?:-|to|and)\s*(\d{2,3})\b"
+)
 
 
 def read_tempo(reader: Reader) -> None:
     """Tempi given as numbers, in quarter notes a minute unless another note value is named."""
     for match in _TEMPO_RANGE.finditer(reader.lower):
-        low, high = sorted((float(match[1]), float(match[2])))
+        low, high = sorted(float(bound) for bound in match.groups() if bound)
         if reader.is_free(*match.span()) and 10 <= low < high <= 400:
             reader.put("tempo_range", (low, high))
             reader.claim(*match.span(), f"tempo {low:g} to {high:g} bpm")
@@ -230,7 +239,7 @@ _LENGTHS = (
     (re.compile(r"\bhalf\s+a\s+minute\b|\bhalf-?minute\b|\bhalf\s+of\s+a\s+minute\b"), lambda m: 30.0),
     (re.compile(r"\ba\s+quarter\s+of\s+a\s+minute\b"), lambda m: 15.0),
     (re.compile(rf"(?<![\d/.:])(\d{{1,4}}(?:\.\d+)?)\s*-?\s*{_MINUTES}(?!\s*/)"), lambda m: 60 * float(m[1])),
-    (re.compile(rf"(?<![\d/.:'])(?!(?:19|20)?[2-9]0s\b(?!\s*(?:long|in length|of music|$|[,.])))(\d{{1,6}}(?:\.\d+)?)\s*-?\s*{_SECONDS_UNIT}"), lambda m: float(m[1])),
+    (re.compile(rf"(?<![\d/.:'])(\d{{1,6}}(?:\.\d+)?)\s*-?\s*{_SECONDS_UNIT}"), lambda m: float(m[1])),
     (re.compile(r"(?<![\d/:.])(\d{1,2}):([0-5]\d)(?![\d:])"), lambda m: 60 * float(m[1]) + float(m[2])),
     (
         re.compile(r"(?<!per )(?<!beats )\b(?:a|an|one)\s+(?:full\s+|whole\s+)?minute\b(?!\s+(?:and|hand))"),
@@ -241,6 +250,21 @@ _LENGTHS = (
 _VAGUE = re.compile(
     r"\b(very short|short|brief|tiny|long|lengthy|extended)\s+((?:[a-z-]+\s+){0,2}?)(piece|tune|song|fragment|melody|jingle|composition|track|theme|loop|intro|snippet|phrase)\b"
 )
+
+
+_DECADE = re.compile(r"(?:(?:1[5-9]|20)\d|[2-9])0s")
+
+
+def _is_decade(text: str, match: re.Match[str]) -> bool:
+    """Whether "1960s" or "80s" names a time rather than a length."""
+    if not _DECADE.fullmatch(match.group().strip()):
+        return False
+    before, after = text[: match.start()].rstrip(), text[match.end() :].lstrip()
+    if len(match.group().strip()) == 5:
+        return True
+    if after.startswith(("long", "in length", "of music")) or re.search(r"\b(?:for|about|around|lasts?|lasting|length|duration|is)[: ]*$", before):
+        return False
+    return match.group().strip() not in ("20s", "30s") or not (not after or after[0] in ",.;")
 
 
 def read_length(reader: Reader) -> None:
@@ -256,7 +280,7 @@ def read_length(reader: Reader) -> None:
             reader.claim(*match.span(), f"{int(match[1])} bars")
     for pattern, seconds in _LENGTHS:
         for match in pattern.finditer(reader.lower):
-            if reader.is_free(*match.span()):
+            if reader.is_free(*match.span()) and not _is_decade(reader.lower, match):
                 reader.put("seconds", seconds(match))
                 reader.claim(*match.span(), f"{seconds(match):g} seconds")
     for match in _VAGUE.finditer(reader.lower):
@@ -307,24 +331,22 @@ def read_unserved(reader: Reader) -> None:
     _read_names(reader)
 
 
+_AFTER_NAME = frozenset("for with in at and played on but from of to".split())  # noqa: SIM905
+
+
+def _is_known(phrase: str) -> bool:
+    return any(form in table for form in (phrase, phrase.rstrip("s.")) for table in (GENRES, ERAS, INSTRUMENTS))
+
+
 def _read_names(reader: Reader) -> None:
     for match in _STYLE.finditer(reader.text):
         words = match[1].lower().split()
-        if any(
-            " ".join(words[i:j]).rstrip("s.") in known
-            for i in range(len(words))
-            for j in range(i + 1, len(words) + 1)
-            for known in (GENRES, ERAS, INSTRUMENTS)
-        ):
-            continue
-        stop = next(
-            (
-                i
-                for i, w in enumerate(words)
-                if w in ("for", "with", "in", "at", "and", "played", "on", "but", "from", "of", "to")
-            ),
-            len(words),
-        )
+        stop = next((i for i, word in enumerate(words) if word in _AFTER_NAME), len(words))
+        spans = [(i, j) for i in range(stop) for j in range(i + 1, stop + 1)]
+        known = {k for i, j in spans if _is_known(" ".join(words[i:j])) for k in range(i, j)}
+        is_name = all(word[0].isupper() for word in match[1].split()[:stop]) and len(known) < stop
+        if stop == 0 or (known and not is_name):
+            continue  # "in the style of jazz" asks for something that can be had
         composer = next(
             (w.removesuffix("'s") for w in words[:stop] if w.removesuffix("'s").rstrip(".") in COMPOSERS), None
         )

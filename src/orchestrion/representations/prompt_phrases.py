@@ -105,6 +105,8 @@ def read_phrases(reader: Reader) -> None:
     words = [text[a:b] for a, b in spans]
     hits = _find(reader, words, spans)
     _negate(hits, words)
+    for hit in hits:  # "drum-free", "piano less"
+        hit.negated |= words[hit.last + 1 : hit.last + 2] in (["free"], ["less"]) and text[hit.end : hit.end + 5].strip() in ("free", "less")
     adjectives = {hit.last for hit in hits if lexicon()[_tokens(hit.phrase)][0].kind in ("genre", "mood", "era", "scene")}
     for hit in hits:
         if hit.phrase == "vibes" and hit.first and (words[hit.first - 1] in _BEFORE_VIBES or hit.first - 1 in adjectives):
@@ -151,6 +153,8 @@ def _negate(hits: list[Hit], words: list[str]) -> None:
     """Marks what "no", "without" … reach: over glue words, on through "or", and through "and" between bare names."""
     by_first = {hit.first: hit for hit in hits}
     for i, word in enumerate(words):
+        if word == "but" and words[i - 1 : i] in (["anything"], ["everything"], ["all"]):
+            word = "without"
         if word not in _NEGATORS or (word == "not" and words[i + 1 : i + 2] == ["only"]):
             continue
         if word == "nothing" and words[i + 1 : i + 2] != ["with"]:
@@ -184,7 +188,7 @@ def _record(reader: Reader, hit: Hit, words: list[str], hits: list[Hit]) -> None
     meanings = []
     for sense in senses:
         meaning = (
-            _NEGATIVE[sense.kind](reader, sense) if hit.negated else _POSITIVE[sense.kind](reader, sense, hit, words)
+            _NEGATIVE[sense.kind](reader, sense, hit) if hit.negated else _POSITIVE[sense.kind](reader, sense, hit, words)
         )
         if meaning:
             meanings.append(meaning)
@@ -215,10 +219,11 @@ def _names(programs: tuple[int, ...]) -> str:
     return f"{noun} " + ", ".join(dict.fromkeys(instrument_name(p) for p in programs))
 
 
-def _exclude(reader: Reader, sense: Sense) -> str:
+def _exclude(reader: Reader, sense: Sense, hit: Hit) -> str:
     programs: tuple[int, ...] = sense.value  # type: ignore[assignment]
-    names = {p for q in programs for p in _kin(q)}
-    reader.found.setdefault("excluded", []).extend(sorted(names))
+    low, high = known.FAMILIES.get(hit.phrase, known.FAMILIES.get(hit.phrase.removesuffix("s"), (1, 0)))
+    family = {p for q in programs for p in _kin(q)} | set(range(low, high + 1))
+    reader.found.setdefault("excluded", []).extend(sorted(family))
     return f"without {_names(programs)}"
 
 
@@ -263,7 +268,7 @@ def _tempo(reader: Reader, sense: Sense, hit: Hit, words: list[str]) -> str:
     return f"tempo {low:g} to {high:g} bpm"
 
 
-def _not_tempo(reader: Reader, sense: Sense) -> str:
+def _not_tempo(reader: Reader, sense: Sense, hit: Hit) -> str:
     low, high = sense.value  # type: ignore[misc]
     low, high = (80.0, 120.0) if low >= 110 else (90.0, 130.0) if high <= 90 else (50.0, 80.0)
     reader.put("tempo_range", (low, high))
@@ -296,9 +301,9 @@ _POSITIVE = {"instrument": _instrument, "ensemble": _instrument, "genre": _appen
 _NEGATIVE = {
     "instrument": _exclude,
     "ensemble": _exclude,
-    "genre": lambda reader, sense: f"not {sense.value}",
-    "mood": lambda reader, sense: f"not {sense.value}",
-    "era": lambda reader, sense: f"not {sense.value}",
+    "genre": lambda reader, sense, hit: f"not {sense.value}",
+    "mood": lambda reader, sense, hit: f"not {sense.value}",
+    "era": lambda reader, sense, hit: f"not {sense.value}",
     "tempo": _not_tempo,
-    "scene": lambda reader, sense: None,
+    "scene": lambda reader, sense, hit: None,
 }

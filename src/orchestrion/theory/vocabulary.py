@@ -49,7 +49,7 @@ INSTRUMENTS = _programs("""
 23: tango accordion, bandoneon, concertina
 24: nylon guitar, classical guitar, spanish guitar, flamenco guitar, nylon-string guitar, nylon string guitar,
     ukulele, uke, nylon-stringed guitar
-25: acoustic guitar, steel guitar, steel-string guitar, steel string guitar, folk guitar, twelve-string guitar,
+25: acoustic guitar, steel guitar, pedal steel, pedal steel guitar, lap steel, slide guitar, dobro, resonator guitar, steel-string guitar, steel string guitar, folk guitar, twelve-string guitar,
     mandolin, strummed guitar, guitar, guitarist
 26: jazz guitar, hollow-body guitar, archtop guitar
 27: electric guitar, clean electric guitar, clean guitar
@@ -133,7 +133,7 @@ INSTRUMENTS = _programs("""
 125: helicopter
 126: applause
 127: gunshot
-128: drums, drum kit, drum set, drumkit, drumset, percussion, drummer, drum machine, drum beat, drum loop, drum,
+128: drums, drum kit, timbales, finger snaps, hand claps, handclaps, castanets, maracas, drum set, drumkit, drumset, percussion, drummer, drum machine, drum beat, drum loop, drum,
     beats, breakbeat, bongos, congas, tambourine, cajon, djembe, hand percussion, snare, hi-hat, hihat, cymbals,
     shaker, brushes, brushed drums, kick drum, bass drum, tom-toms, rhythm machine, 808
 """)
@@ -172,7 +172,7 @@ GENRES = _table("""
 classical: classical, nocturne, symphonic, orchestral, chamber music, sonata, minuet, concerto, symphony, sonatina,
     divertimento, rondo, etude, prelude
 baroque: baroque, fugue, invention, toccata, sarabande, gavotte, allemande
-chorale: chorale, hymn, anthem, psalm, plainchant, motet
+chorale: chorale, gregorian chant, chant, hymn, anthem, psalm, plainchant, motet
 jazz: jazz, jazzy, bebop, cool jazz, hard bop, smooth jazz, modern jazz, jazz standard
 swing: swing, swinging, swung, jive, charleston, dixieland, foxtrot
 blues: blues, bluesy, boogie, boogie-woogie, boogie woogie, shuffle, twelve-bar blues, 12-bar blues, 12 bar blues,
@@ -197,7 +197,7 @@ reggae: reggae, ska, dub, rocksteady, jamaican
 funk: funk, funky
 soul: soul, soulful, motown, r&b, rhythm and blues, rhythm & blues, rnb, gospel, neo-soul, neo soul
 disco: disco, dance-floor, four-on-the-floor disco
-electronic: electronic, electronica, techno, house, house music, trance, edm, dance music, electro, drum and bass,
+electronic: electronic, drum'n'bass, drum n bass, electronica, techno, house, house music, trance, edm, dance music, electro, drum and bass,
     drum & bass, dnb, dubstep, synthwave, chiptune, 8-bit, 8 bit, idm, club music, rave
 hip hop: hip hop, hip-hop, hiphop, trap, lo-fi, lofi, lo fi, boom bap, boom-bap, trip hop, trip-hop
 ambient: ambient, soundscape, drone, new age, new-age, chillout, chill-out
@@ -353,6 +353,13 @@ genre=soundtrack;mood=epic: hero, heroes, knights, castle, kingdom, medieval bat
 genre=children;tempo=90-120;mood=happy: toddlers, nursery rhyme, children's song, kids
 """).items()
 }
+
+# What else falls under a word when it is to be left out: first and last programs.
+FAMILIES = {
+    "brass": (56, 63), "brass section": (56, 63), "horns": (56, 63), "strings": (40, 51), "guitar": (24, 31), "synth": (80, 103),
+    "synthesizer": (80, 103), "woodwind": (64, 79), "woodwinds": (64, 79), "winds": (56, 79), "piano": (0, 5), "keyboard": (0, 7),
+    "keyboards": (0, 7), "keys": (0, 7), "choir": (52, 54), "bass": (32, 39), "electric guitar": (26, 31), "pad": (88, 95),
+}  # fmt: skip
 
 COMPOSERS = {"bach": "baroque", "vivaldi": "baroque", "handel": "baroque", "mozart": "classical", "haydn": "classical", "beethoven": "classical",
              "chopin": "romantic", "schubert": "romantic", "brahms": "romantic", "liszt": "romantic", "joplin": "1900s"}  # fmt: skip
