@@ -2,8 +2,8 @@
 
     python benchmarks/symbolic_features.py [--files 12] [--rounds 3] [--throughput 200]
 
-Both read the same files from disk and find tempo, metre, key, instruments by sounding time, length, and one chord a bar. Runs
-are interleaved and the median of the rounds counts. A second figure is files a second over two processes.
+Both read the same files from disk and find tempo, metre, key, instruments by sounding time, length, and one chord a
+bar. Runs are interleaved and the median of the rounds counts. A second figure is files a second over two processes.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from pathlib import Path
 
 def ours(path: Path) -> tuple:
     """The features by `analysis.symbolic`."""
-    from orchestrion.analysis.symbolic import features
     from orchestrion.media.score import read_score
+
+    from orchestrion.analysis.symbolic import features
 
     found = features(read_score(path, isolate=False), chord_frame="bar")
     return str(found.key), found.metre, round(found.tempo), found.instruments, len(found.chords)

@@ -1,4 +1,4 @@
-"""The published pipeline's own answers. Every case in every `midicaps/functions.json` of the reference folder is run."""
+"""The published pipeline's own answers. Every case of `midicaps/functions.json` is run."""
 
 import base64
 import dataclasses

@@ -82,8 +82,13 @@ def test_an_empty_score_has_zeros():
 
 @pytest.mark.parametrize(
     "notes, polyphony",
-    [([(0, 1, 60), (1, 1, 62)], 1.0), ([(0, 2, 60), (0, 2, 64)], 2.0), ([(0, 4, 60), (1, 1, 64), (3, 1, 67)], 1.5), ([(0, 1, 60), (9, 1, 60)], 1.0)],
-)  # fmt: skip
+    [
+        ([(0, 1, 60), (1, 1, 62)], 1.0),
+        ([(0, 2, 60), (0, 2, 64)], 2.0),
+        ([(0, 4, 60), (1, 1, 64), (3, 1, 67)], 1.5),
+        ([(0, 1, 60), (9, 1, 60)], 1.0),
+    ],
+)
 def test_polyphony_is_note_time_over_sounding_time(notes, polyphony):
     assert features(track(score(), notes)).polyphony == pytest.approx(polyphony)
 

@@ -15,7 +15,17 @@ from orchestrion.errors import OptionError
 from orchestrion.representations.prompt import parse_prompt
 from orchestrion.theory.keys import Key
 
-FACTS = Facts(instruments=(73, 48), key=Key.parse("D minor"), metre=(3, 4), tempo=72.0, genres=("waltz",), moods=("sad",), seconds=50.0, chords=("Dm", "Gm", "A7"), chord_count=4)  # fmt: skip
+FACTS = Facts(
+    instruments=(73, 48),
+    key=Key.parse("D minor"),
+    metre=(3, 4),
+    tempo=72.0,
+    genres=("waltz",),
+    moods=("sad",),
+    seconds=50.0,
+    chords=("Dm", "Gm", "A7"),
+    chord_count=4,
+)
 GOOD = "A sad waltz in D minor for flute and strings. It moves slowly in 3/4."
 
 

@@ -12,8 +12,27 @@ from orchestrion.data.captioning import caption_folder, describe_score, facts_of
 from orchestrion.errors import InputError
 from orchestrion.representations.prompt import parse_prompt
 
-COLUMNS = """location caption genre genre_prob mood mood_prob key time_signature tempo tempo_word duration duration_word chord_summary
-chord_summary_occurence instrument_summary instrument_numbers_sorted all_chords all_chords_timestamps test_set""".split()
+COLUMNS = [
+    "location",
+    "caption",
+    "genre",
+    "genre_prob",
+    "mood",
+    "mood_prob",
+    "key",
+    "time_signature",
+    "tempo",
+    "tempo_word",
+    "duration",
+    "duration_word",
+    "chord_summary",
+    "chord_summary_occurence",
+    "instrument_summary",
+    "instrument_numbers_sorted",
+    "all_chords",
+    "all_chords_timestamps",
+    "test_set",
+]
 
 
 def tune(program=73, tonic=62, tempo=132.0, bars=8):

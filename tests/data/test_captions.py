@@ -119,7 +119,14 @@ def test_same_seed_same_caption():
 
 
 def test_a_piece_is_described_by_its_labels():
-    piece = Piece("x", key=Key.parse("G major"), metre=(6, 8), tempo=120.0, tags={"genre": ["folk"], "mood": ["happy"]}, sections=[Section("A", 0, 8)])  # fmt: skip
+    piece = Piece(
+        "x",
+        key=Key.parse("G major"),
+        metre=(6, 8),
+        tempo=120.0,
+        tags={"genre": ["folk"], "mood": ["happy"]},
+        sections=[Section("A", 0, 8)],
+    )
     facts = facts_of_piece(piece)
     assert (facts.bars, facts.seconds) == (8, 8 * 3 * 0.5)
     assert {caption_piece(piece, random.Random(i), style="prompt") for i in range(5)}

@@ -82,8 +82,16 @@ def test_keys(text, key):
 
 @pytest.mark.parametrize(
     "text",
-    ["a major hit for guitar", "a minor change of mood", "write a minor key tune", "in a nice way", "a B-side for piano", "I am sad", "the key to my heart"],
-)  # fmt: skip
+    [
+        "a major hit for guitar",
+        "a minor change of mood",
+        "write a minor key tune",
+        "in a nice way",
+        "a B-side for piano",
+        "I am sad",
+        "the key to my heart",
+    ],
+)
 def test_what_is_no_key(text):
     assert parse_prompt(text).key is None
 
@@ -97,11 +105,19 @@ def test_mode_alone():
 @pytest.mark.parametrize(
     "text, bpm",
     [
-        ("120 bpm", 120), ("tempo 120", 120), ("at 92 for piano", 92), ("tempo: 66", 66), ("a hundred and twenty bpm", 120),
-        ("bpm=88", 88), ("96 beats per minute", 96), ("dotted quarter = 60", 90), ("half note = 60", 120), ("♩ = 72", 72),
+        ("120 bpm", 120),
+        ("tempo 120", 120),
+        ("at 92 for piano", 92),
+        ("tempo: 66", 66),
+        ("a hundred and twenty bpm", 120),
+        ("bpm=88", 88),
+        ("96 beats per minute", 96),
+        ("dotted quarter = 60", 90),
+        ("half note = 60", 120),
+        ("♩ = 72", 72),
         ("one twenty bpm", 120),
     ],
-)  # fmt: skip
+)
 def test_tempi_in_numbers(text, bpm):
     assert parse_prompt(text).tempo == bpm
 
@@ -118,10 +134,18 @@ def test_tempo_words_and_their_negation():
 @pytest.mark.parametrize(
     "text, metre",
     [
-        ("in 6/8", (6, 8)), ("three-four time", (3, 4)), ("in 7/8", (7, 8)), ("a waltz", (3, 4)), ("a waltz in 4/4", (4, 4)),
-        ("twelve-eight", (12, 8)), ("common time", (4, 4)), ("cut time", (2, 2)), ("counted in three", (3, 4)), ("5 4 time", (5, 4)),
+        ("in 6/8", (6, 8)),
+        ("three-four time", (3, 4)),
+        ("in 7/8", (7, 8)),
+        ("a waltz", (3, 4)),
+        ("a waltz in 4/4", (4, 4)),
+        ("twelve-eight", (12, 8)),
+        ("common time", (4, 4)),
+        ("cut time", (2, 2)),
+        ("counted in three", (3, 4)),
+        ("5 4 time", (5, 4)),
     ],
-)  # fmt: skip
+)
 def test_metres(text, metre):
     assert parse_prompt(text).metre == metre
 
@@ -129,12 +153,22 @@ def test_metres(text, metre):
 @pytest.mark.parametrize(
     "text, bars, seconds",
     [
-        ("16 bars", 16, None), ("a 12-measure tune", 12, None), ("sixteen bars", 16, None), ("30 seconds", None, 30),
-        ("a minute long", None, 60), ("half a minute", None, 30), ("2 minutes", None, 120), ("1:30 long", None, 90),
-        ("a minute and a half", None, 90), ("1 min 20 s", None, 80), ("90s of harp", None, None), ("30s long", None, 30),
-        ("an eighties tune", None, None), ("beats per minute", None, None),
+        ("16 bars", 16, None),
+        ("a 12-measure tune", 12, None),
+        ("sixteen bars", 16, None),
+        ("30 seconds", None, 30),
+        ("a minute long", None, 60),
+        ("half a minute", None, 30),
+        ("2 minutes", None, 120),
+        ("1:30 long", None, 90),
+        ("a minute and a half", None, 90),
+        ("1 min 20 s", None, 80),
+        ("90s of harp", None, None),
+        ("30s long", None, 30),
+        ("an eighties tune", None, None),
+        ("beats per minute", None, None),
     ],
-)  # fmt: skip
+)
 def test_lengths(text, bars, seconds):
     request = parse_prompt(text)
     assert (request.bars, request.seconds) == (bars, seconds)
@@ -152,7 +186,18 @@ def test_negation_reaches_lists_and_stops():
     assert parse_prompt("without bass and drums").excluded[-1] == 128
 
 
-@pytest.mark.parametrize("text", ["solo piano", "piano solo", "just a piano", "unaccompanied piano", "nothing but piano", "piano alone", "only piano"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "solo piano",
+        "piano solo",
+        "just a piano",
+        "unaccompanied piano",
+        "nothing but piano",
+        "piano alone",
+        "only piano",
+    ],
+)
 def test_solo(text):
     request = parse_prompt(text)
     assert (request.instruments, request.only, request.drums) == ((0,), True, False)
@@ -164,12 +209,36 @@ def test_drums_are_unsaid_unless_said():
     assert parse_prompt("rock band").drums is True
 
 
-@pytest.mark.parametrize("text, program", [("saxaphone", 66), ("pianno", 0), ("violn", 40), ("celo", 42), ("accordian", 21), ("gutiar", 25), ("trumpett", 56), ("clarinette", 71), ("xylofone", 13)])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, program",
+    [
+        ("saxaphone", 66),
+        ("pianno", 0),
+        ("violn", 40),
+        ("celo", 42),
+        ("accordian", 21),
+        ("gutiar", 25),
+        ("trumpett", 56),
+        ("clarinette", 71),
+        ("xylofone", 13),
+    ],
+)
 def test_typing_errors(text, program):
     assert parse_prompt(f"a tune for {text}").instruments == (program,)
 
 
-@pytest.mark.parametrize("text", ["hello there", "a place for people", "the price of grass", "my heart will break", "I was there for hours", "please write something great", "brassy and loud"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hello there",
+        "a place for people",
+        "the price of grass",
+        "my heart will break",
+        "I was there for hours",
+        "please write something great",
+        "brassy and loud",
+    ],
+)
 def test_ordinary_words_are_not_corrected_into_music(text):
     request = parse_prompt(text)
     assert (request.instruments, request.genres, request.drums) == ((), (), None)
@@ -195,14 +264,32 @@ def test_eras():
 
 @pytest.mark.parametrize(
     "text",
-    ["a song with female vocals", "lyrics about love", "sung by a child", "rain sounds and piano", "in the style of Radiohead", "a tune like Coldplay would", "with a key change"],
-)  # fmt: skip
+    [
+        "a song with female vocals",
+        "lyrics about love",
+        "sung by a child",
+        "rain sounds and piano",
+        "in the style of Radiohead",
+        "a tune like Coldplay would",
+        "with a key change",
+    ],
+)
 def test_unserved_wishes_are_said(text):
     (sentence,) = parse_prompt(text).unserved
     assert sentence.endswith(".")
 
 
-@pytest.mark.parametrize("text", ["piano, no vocals", "without lyrics", "in the style of a waltz", "in the style of jazz", "like a lullaby", "a cappella-free: no singing"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "piano, no vocals",
+        "without lyrics",
+        "in the style of a waltz",
+        "in the style of jazz",
+        "like a lullaby",
+        "a cappella-free: no singing",
+    ],
+)
 def test_what_needs_no_excuse(text):
     sentences = parse_prompt(text).unserved
     assert not sentences or "a cappella" in text
@@ -222,7 +309,9 @@ def test_readings_explain_everything_that_was_understood():
     assert parse_prompt("xyzzy plugh").is_empty
 
 
-@pytest.mark.parametrize("text", ["", "   \n\t", "🎹🎻🥁", "!!! ... ???", "a" * (MAX_CHARACTERS + 1), "piano " * 10_000])
+@pytest.mark.parametrize(
+    "text", ["", "   \n\t", "🎹🎻🥁", "!!! ... ???", "a" * (MAX_CHARACTERS + 1), "piano " * 10_000]
+)
 def test_empty_and_endless_prompts_are_refused(text):
     with pytest.raises(PromptError) as caught:
         parse_prompt(text)
@@ -230,12 +319,45 @@ def test_empty_and_endless_prompts_are_refused(text):
     assert len(str(caught.value)) < 300
 
 
-@pytest.mark.parametrize("text", ["$(rm -rf /) piano", "../../etc/passwd; flute", "{piano!r} %s {0.__class__}", "`reboot` harp", "<script>organ</script>", "piano\x00\x1b[31m"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$(rm -rf /) piano",
+        "../../etc/passwd; flute",
+        "{piano!r} %s {0.__class__}",
+        "`reboot` harp",
+        "<script>organ</script>",
+        "piano\x00\x1b[31m",
+    ],
+)
 def test_hostile_text_is_only_text(text):
     assert len(parse_prompt(text).instruments) == 1
 
 
-WORDS = st.sampled_from(sorted([*INSTRUMENTS, *GENRES, "no", "without", "and", "or", ",", "in", "A", "minor", "6/8", "120 bpm", "solo", "a hundred", "Bb", "16 bars", "not too", "in the style of"]))  # fmt: skip
+WORDS = st.sampled_from(
+    sorted(
+        [
+            *INSTRUMENTS,
+            *GENRES,
+            "no",
+            "without",
+            "and",
+            "or",
+            ",",
+            "in",
+            "A",
+            "minor",
+            "6/8",
+            "120 bpm",
+            "solo",
+            "a hundred",
+            "Bb",
+            "16 bars",
+            "not too",
+            "in the style of",
+        ]
+    )
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -252,7 +374,11 @@ def test_no_text_breaks_the_reader(text):
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.sampled_from(sorted(p for p in INSTRUMENTS if p not in ("vibes",))), min_size=1, max_size=5, unique=True))
+@given(
+    st.lists(
+        st.sampled_from(sorted(p for p in INSTRUMENTS if p not in ("vibes",))), min_size=1, max_size=5, unique=True
+    )
+)
 def test_every_instrument_is_found_wherever_it_stands(names):
     request = parse_prompt("A tune for " + ", ".join(names) + " in 4/4")
     wanted = {program for name in names for program in INSTRUMENTS[name]}

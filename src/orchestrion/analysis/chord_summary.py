@@ -1,4 +1,4 @@
-"""The chord sequence that stands for a piece: its commonest run of three to five chords (MidiCaps, arXiv 2406.02255)."""
+"""The chord sequence that stands for a piece: its commonest run of 3 to 5 chords (MidiCaps, arXiv 2406.02255)."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def chord_summary(chords: Sequence[str]) -> tuple[tuple[str, ...], int]:
     """The summary of a chord sequence and how often it occurs.
 
     Runs of 3, 4 and 5 chords compete: the five win with more than a quarter of all three counts and 0.79 of the four's;
-    else the four with more than 0.3 and 0.79 of the three's; else the three. A four "A B A B" is cut to "A B". Fewer than
-    three chords are their own summary, once.
+    else the four with more than 0.3 and 0.79 of the three's; else the three. A four "A B A B" is cut to "A B". Fewer
+    than three chords are their own summary, once.
 
     >>> chord_summary(["C", "G", "Am", "F"] * 6)
     (('C', 'G', 'Am', 'F'), 6)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DRUMS = 128
-# General MIDI program (128 = drums) → name: the table of the MidiCaps pipeline (instruments.csv), which merges near kin.
+# General MIDI program (128 = drums) → name: the table of the MidiCaps pipeline, which merges near kin.
 NAMES = tuple(
     name.strip()
     for name in [

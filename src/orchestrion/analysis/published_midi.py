@@ -1,8 +1,8 @@
 """The MIDI features of MidiCaps exactly as its pipeline computes them, quirks included (arXiv 2406.02255, pipeline.py).
 
-`symbolic.features` is the analysis to use; this one reproduces the released rows. What it does differently: instruments are
-ranked by the time between any two events of the same note, rests and lead-in included; a channel has only its last program;
-tempo and metre are the first ones; a file without a program change has no instruments.
+`symbolic.features` is the analysis to use; this one reproduces the released rows. What it does differently:
+instruments are ranked by the time between any two events of the same note, rests and lead-in included; a channel has
+only its last program; tempo and metre are the first ones; a file without a program change has no instruments.
 """
 
 from __future__ import annotations
@@ -26,9 +26,35 @@ _DRUM_CHANNEL = 9
 _KEEPS_ITS_NAME = range(112, 120)  # the percussive programs, on the drum channel
 # Aarden 2003 as music21 has it, its default: the key finder of the pipeline
 _AARDEN = {
-    "major": (17.7661, 0.145624, 14.9265, 0.160186, 19.8049, 11.3587, 0.291248, 22.062, 0.145624, 8.15494, 0.232998, 4.95122),
-    "minor": (18.2648, 0.737619, 14.0499, 16.8599, 0.702494, 14.4362, 0.702494, 18.6161, 4.56621, 1.93186, 7.37619, 1.75623),
-}  # fmt: skip
+    "major": (
+        17.7661,
+        0.145624,
+        14.9265,
+        0.160186,
+        19.8049,
+        11.3587,
+        0.291248,
+        22.062,
+        0.145624,
+        8.15494,
+        0.232998,
+        4.95122,
+    ),
+    "minor": (
+        18.2648,
+        0.737619,
+        14.0499,
+        16.8599,
+        0.702494,
+        14.4362,
+        0.702494,
+        18.6161,
+        4.56621,
+        1.93186,
+        7.37619,
+        1.75623,
+    ),
+}
 _TONICS = {"major": "C C# D Eb E F F# G Ab A Bb B".split(), "minor": "C C# D Eb E F F# G G# A Bb B".split()}  # noqa: SIM905
 _GRID = (4, 3)  # music21 rounds MIDI times to sixteenths or eighth triplets, whichever is nearer
 
@@ -111,7 +137,7 @@ def _programs_by_prominence(file: mido.MidiFile) -> list[int]:
 
 
 def _key(file: mido.MidiFile) -> str | None:
-    """Best correlation of the durations of pitch classes with the Aarden profiles, spelt as music21 does ("-" as "b")."""
+    """Best correlation of the durations of pitch classes with the Aarden profiles, spelt as music21 spells it."""
     histogram = np.zeros(12)
     for track in file.tracks:
         tick, started = 0, {}

@@ -1,11 +1,13 @@
 """What can be read from notes: tempo, key, metre, instruments, chords, length and texture of a score.
 
-The features of the MidiCaps pipeline (arXiv 2406.02255) with its faults mended: instruments are ranked by how long their notes
-sound, tempo and metre are those that rule most of the piece, chords come from the notes. `published_midi` keeps the faults.
+The features of the MidiCaps pipeline (arXiv 2406.02255) with its faults mended: instruments are ranked by how long
+their notes sound, tempo and metre are those that rule most of the piece, chords come from the notes.
+`published_midi` keeps the faults.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -150,13 +152,13 @@ def _seconds_at(timeline: Timeline, quarters: list[float]) -> list[float]:
 
 
 def _tempo(score: symusic.Score, timeline: Timeline, end: int) -> tuple[float, int]:
-    """The tempo that holds for most seconds, and the number of changes; 120 where none is set, as the MIDI standard says."""
+    """The tempo that holds for most seconds (120, the MIDI default, where none is set) and the number of changes."""
     events = {int(event.time): float(event.qpm) for event in score.tempos if 0 < event.qpm < 1e5}
     times = sorted(events)
     if not times:
         return 120.0, 0
     values = [events[time] for time in times]
-    changes = sum(a != b for a, b in zip(values, values[1:], strict=False))
+    changes = sum(a != b for a, b in itertools.pairwise(values))
     borders = np.array([*times, max(end, times[-1])])
     borders[0] = 0
     held: dict[float, float] = {}

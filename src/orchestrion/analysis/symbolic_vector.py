@@ -1,4 +1,4 @@
-"""A score as one vector of numbers, for classifiers: who plays, how fast, in what metre, on which positions of the beat."""
+"""A score as one vector of numbers, for classifiers: who plays, how fast, in what metre, on what parts of the beat."""
 
 from __future__ import annotations
 
@@ -17,16 +17,48 @@ GRID = 12  # positions in a quarter: sixteenths and eighth triplets
 METRES = ((4, 4), (3, 4), (2, 4), (6, 8), (12, 8), (9, 8), (5, 4), (2, 2))
 # General MIDI percussion keys by sound
 DRUM_GROUPS = {
-    "kick": (35, 36), "snare": (38, 40), "stick": (37,), "clap": (39,), "closed hat": (42, 44), "open hat": (46,),
-    "ride": (51, 53, 59), "crash": (49, 52, 55, 57), "tom": (41, 43, 45, 47, 48, 50), "tambourine": (54,), "cowbell": (56,),
-    "bongo": (60, 61), "conga": (62, 63, 64), "timbale": (65, 66), "agogo": (67, 68), "shaker": (69, 70, 82),
-    "whistle": (71, 72), "guiro": (73, 74), "claves": (75, 76, 77), "triangle": (80, 81),
-}  # fmt: skip
+    "kick": (35, 36),
+    "snare": (38, 40),
+    "stick": (37,),
+    "clap": (39,),
+    "closed hat": (42, 44),
+    "open hat": (46,),
+    "ride": (51, 53, 59),
+    "crash": (49, 52, 55, 57),
+    "tom": (41, 43, 45, 47, 48, 50),
+    "tambourine": (54,),
+    "cowbell": (56,),
+    "bongo": (60, 61),
+    "conga": (62, 63, 64),
+    "timbale": (65, 66),
+    "agogo": (67, 68),
+    "shaker": (69, 70, 82),
+    "whistle": (71, 72),
+    "guiro": (73, 74),
+    "claves": (75, 76, 77),
+    "triangle": (80, 81),
+}
 _DRUM_INDEX = {key: i for i, keys in enumerate(DRUM_GROUPS.values()) for key in keys}
 UNIQUE_NAMES = tuple(dict.fromkeys(NAMES))
 _NAME_INDEX = np.array([UNIQUE_NAMES.index(name) for name in NAMES])
-_TEXTURE = ("log tempo", "minor", "polyphony", "mean pitch", "range", "velocity", "velocity spread", "instruments", "bass density",
-            "density", "drum density", "mean length", "long notes", "repeated pitches", "steps", "leaps")  # fmt: skip
+_TEXTURE = (
+    "log tempo",
+    "minor",
+    "polyphony",
+    "mean pitch",
+    "range",
+    "velocity",
+    "velocity spread",
+    "instruments",
+    "bass density",
+    "density",
+    "drum density",
+    "mean length",
+    "long notes",
+    "repeated pitches",
+    "steps",
+    "leaps",
+)
 VECTOR_NAMES = (
     *(f"share of {name}" for name in UNIQUE_NAMES),
     *(f"plays {name}" for name in UNIQUE_NAMES),

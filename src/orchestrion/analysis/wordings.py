@@ -24,5 +24,5 @@ def tempo_word(bpm: float, *, italian: bool) -> str:
 
 
 def duration_word(seconds: float) -> str:
-    """The word for a duration: "Short fragment" up to 30 s, "Short song" up to 120 s, "Song" up to 300 s, "Long piece"."""
+    """The word for a duration: "Short fragment" up to 30 s, "Short song" up to 120 s, "Song" up to 300 s."""
     return _word(seconds, DURATION_MARKS, DURATION)

@@ -20,8 +20,23 @@ _OPPOSED = (
     ({"happy", "fun", "party", "uplifting", "upbeat"}, {"sad", "melancholic", "dark", "solemn", "tense"}),
     ({"calm", "relaxing", "soft", "meditative"}, {"energetic", "heavy", "party", "tense"}),
 )
-_KIN = ((0, 5), (16, 20), (24, 25), (26, 31), (32, 39), (40, 40), (43, 43), (44, 51), (52, 54), (56, 56), (59, 63), (64, 67),
-        (80, 87), (88, 95), (96, 103))  # fmt: skip
+_KIN = (
+    (0, 5),
+    (16, 20),
+    (24, 25),
+    (26, 31),
+    (32, 39),
+    (40, 40),
+    (43, 43),
+    (44, 51),
+    (52, 54),
+    (56, 56),
+    (59, 63),
+    (64, 67),
+    (80, 87),
+    (88, 95),
+    (96, 103),
+)
 
 
 class Reader(Protocol):
@@ -75,13 +90,12 @@ def verify(caption: str, facts: Facts, read: Read) -> list[str]:
 def _tempo(said: Any, facts: Facts) -> list[str]:
     if facts.tempo is None:
         return []
-    if said.tempo is not None:
-        if abs(said.tempo - facts.tempo) > TEMPO_TOLERANCE * facts.tempo:
-            return [f"The tempo is {facts.tempo:.0f} bpm, not {said.tempo:g}."]
+    if said.tempo is not None and abs(said.tempo - facts.tempo) > TEMPO_TOLERANCE * facts.tempo:
+        return [f"The tempo is {facts.tempo:.0f} bpm, not {said.tempo:g}."]
     if said.tempo_range is not None and "tempo_range" not in said.implied:
         low, high = said.tempo_range
         open_top = high >= 160  # "very fast" has no upper border, "very slow" no lower one
-        if facts.tempo < low * 0.95 and low > 50 or facts.tempo > high * 1.05 and not open_top:
+        if (facts.tempo < low * 0.95 and low > 50) or (facts.tempo > high * 1.05 and not open_top):
             return [f"The tempo is {facts.tempo:.0f} bpm, not between {low:g} and {high:g}."]
     return []
 
@@ -119,8 +133,8 @@ def write_truthfully(
 ) -> tuple[str, list[str]]:
     """A caption without contradictions, and the contradictions that were removed on the way.
 
-    A caption that is wrong loses its wrong sentences; where nothing is left, the writer tries again, up to `attempts` times,
-    and then the offline grammar writes.
+    A caption that is wrong loses its wrong sentences; where nothing is left, the writer tries again, up to
+    `attempts` times, and then the offline grammar writes.
     """
     removed: list[str] = []
     for _ in range(attempts):

@@ -1,7 +1,7 @@
 """Sentences about a piece, drawn from patterns: what each says, in how many ways, in what order, with what left out.
 
-A pattern names its facts in braces. `{subject}` and the like are worded anew at every use, so one pattern gives hundreds of
-sentences. Facts that are not known are never mentioned.
+A pattern names its facts in braces. `{subject}` and the like are worded anew at every use, so one pattern gives
+hundreds of sentences. Facts that are not known are never mentioned.
 """
 
 from __future__ import annotations
@@ -122,17 +122,34 @@ def patterns(table: str) -> tuple[tuple[str, tuple[str, ...], frozenset[str]], .
 
 
 NEEDS: dict[str, tuple[str, ...]] = {
-    "subject": ("genre",), "a_subject": ("genre",), "a_tempo_subject": ("genre", "tempo"), "tempo_subject": ("genre", "tempo"),
-    "a_mood_subject": ("genre", "mood"), "a_mood_tempo_subject": ("genre", "mood", "tempo"), "a_key_subject": ("genre", "key"),
-    "a_bars_subject": ("genre", "bars"), "key": ("key",), "bpm": ("tempo",), "tempo_adjective": ("tempo",), "tempo_italian": ("tempo",),
-    "metre": ("metre",), "instruments": ("instruments",), "first_instrument": ("lead",), "other_instruments": ("instruments", "others"),
-    "mood": ("mood",), "genre_adjective": ("genre",), "a_genre_adjective": ("genre",), "chords": ("chords", "repeats"), "chords_once": ("chords",),
-    "bars": ("bars",), "seconds": ("seconds",),
-}  # fmt: skip
+    "subject": ("genre",),
+    "a_subject": ("genre",),
+    "a_tempo_subject": ("genre", "tempo"),
+    "tempo_subject": ("genre", "tempo"),
+    "a_mood_subject": ("genre", "mood"),
+    "a_mood_tempo_subject": ("genre", "mood", "tempo"),
+    "a_key_subject": ("genre", "key"),
+    "a_bars_subject": ("genre", "bars"),
+    "key": ("key",),
+    "bpm": ("tempo",),
+    "tempo_adjective": ("tempo",),
+    "tempo_italian": ("tempo",),
+    "metre": ("metre",),
+    "instruments": ("instruments",),
+    "first_instrument": ("lead",),
+    "other_instruments": ("instruments", "others"),
+    "mood": ("mood",),
+    "genre_adjective": ("genre",),
+    "a_genre_adjective": ("genre",),
+    "chords": ("chords", "repeats"),
+    "chords_once": ("chords",),
+    "bars": ("bars",),
+    "seconds": ("seconds",),
+}
 
 
 def available(facts: Facts, *, without: frozenset[str] = frozenset()) -> frozenset[str]:
-    """Names of the facts that may be mentioned. Genre and mood may be left out of a subject, so they are always there."""
+    """Names of the facts that may be mentioned. A subject may leave its genre out, so that is always there."""
     known = {"genre"}
     for name in ("key", "tempo", "metre", "instruments", "mood", "bars", "seconds", "chords"):
         if getattr(facts, "moods" if name == "mood" else name):

@@ -1,7 +1,7 @@
 """Captions by a language model behind an OpenAI-compatible endpoint, with the in-context prompt of MidiCaps.
 
-The prompt follows the published one part by part (task, 17 worked examples, rules, tag block); its words and its examples
-are our own.
+The prompt follows the published one part by part (task, 17 worked examples, rules, tag block); its words and its
+examples are our own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from orchestrion.data.caption_examples import EXAMPLES
 from orchestrion.data.caption_facts import MOST_INSTRUMENTS, Facts
 from orchestrion.errors import OptionError, OrchestrionError
 
-TASK = "You describe pieces of music. From the tags of a piece you write the caption that a listener with a good ear would write."
+TASK = "You describe pieces of music. From the tags of a piece you write the caption that a good listener would write."
 RULES = """Now write the caption of the next piece.
 - Give the caption only: one paragraph of three to seven sentences, without a title or quotation marks.
 - The genres carry probabilities: name the likelier one, or both where they are close.
@@ -44,11 +44,16 @@ def tag_block(facts: Facts, rng: random.Random, *, probabilities: Sequence[float
     return "\n".join(
         f"{name}: {json.dumps(value)}"
         for name, value in (
-            ("genre", genres), ("mood", list(facts.moods)), ("instruments", names), ("time signature", metre), ("tempo", tempo),
-            ("key", str(facts.key) if facts.key else ""), ("chords", [list(facts.chords), facts.chord_count] if facts.chords else []),
+            ("genre", genres),
+            ("mood", list(facts.moods)),
+            ("instruments", names),
+            ("time signature", metre),
+            ("tempo", tempo),
+            ("key", str(facts.key) if facts.key else ""),
+            ("chords", [list(facts.chords), facts.chord_count] if facts.chords else []),
             ("duration", seconds),
         )
-    )  # fmt: skip
+    )
 
 
 def build_prompt(facts: Facts, rng: random.Random, *, probabilities: Sequence[float] = ()) -> str:

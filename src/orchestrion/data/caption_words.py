@@ -74,8 +74,17 @@ world: world music | world music piece
 _PLAIN = {2: "electric grand piano", 4: "electric piano", 5: "electric piano"}
 _NOUNS = ("piece", "tune", "song", "track", "composition", "number", "instrumental", "piece of music", "melody")
 _KEY_SPELLINGS = {1: ("Db", "C#"), 3: ("Eb", "D#"), 6: ("F#", "Gb"), 8: ("Ab", "G#"), 10: ("Bb", "A#")}
-_METRE_WORDS = {(3, 4): ("three-four", "waltz time", "triple time"), (4, 4): ("four-four", "common time"), (6, 8): ("six-eight",), (2, 4): ("two-four",),
-                (5, 4): ("five-four",), (12, 8): ("twelve-eight",), (9, 8): ("nine-eight",), (7, 8): ("seven-eight",), (2, 2): ("cut time",)}  # fmt: skip
+_METRE_WORDS = {
+    (3, 4): ("three-four", "waltz time", "triple time"),
+    (4, 4): ("four-four", "common time"),
+    (6, 8): ("six-eight",),
+    (2, 4): ("two-four",),
+    (5, 4): ("five-four",),
+    (12, 8): ("twelve-eight",),
+    (9, 8): ("nine-eight",),
+    (7, 8): ("seven-eight",),
+    (2, 2): ("cut time",),
+}
 _TEMPO_NOUNS = frozenset(
     [
         "slow tempo",
@@ -90,8 +99,13 @@ _TEMPO_NOUNS = frozenset(
         "comfortable tempo",
     ]
 )
-_PLAIN_TEMPO = {(50.0, 80.0): ("slow", "slow", "leisurely", "slow-paced"), (80.0, 120.0): ("moderate", "medium-tempo", "mid-tempo", "medium"),
-                (120.0, 160.0): ("fast", "quick", "brisk", "up-tempo", "fast-paced"), (160.0, 400.0): ("very fast", "extremely fast"), (0.0, 50.0): ("very slow",)}  # fmt: skip
+_PLAIN_TEMPO = {
+    (50.0, 80.0): ("slow", "slow", "leisurely", "slow-paced"),
+    (80.0, 120.0): ("moderate", "medium-tempo", "mid-tempo", "medium"),
+    (120.0, 160.0): ("fast", "quick", "brisk", "up-tempo", "fast-paced"),
+    (160.0, 400.0): ("very fast", "extremely fast"),
+    (0.0, 50.0): ("very slow",),
+}
 _ITALIAN = (
     (40, "grave"),
     (60, "largo"),

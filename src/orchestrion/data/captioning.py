@@ -1,6 +1,7 @@
 """From MIDI files to rows of captions, in the schema of the released MidiCaps data set (arXiv 2406.02255).
 
-What is learned or lies on this floor's other rooms is handed in: the genre tagger, the reader of prompts that checks a caption.
+What is learned or lies on this floor's other rooms is handed in: the genre tagger, the reader of prompts that checks
+a caption.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ REWRITES = 8  # attempts at a wording that the run has not had yet
 
 @dataclass(frozen=True, slots=True)
 class CaptionRun:
-    """What `caption_folder` did: the file it wrote, how many rows, and the files it had to leave out with the reasons."""
+    """What `caption_folder` did: the file it wrote, its rows, and the files it left out with the reasons."""
 
     output: Path
     rows: int
@@ -40,7 +41,7 @@ class CaptionRun:
 
 
 def facts_of_features(found: SymbolicFeatures, genres: Sequence[str] = (), moods: Sequence[str] = ()) -> Facts:
-    """What a caption may say about a score: instruments under at most five different names, tempo and length rounded."""
+    """What a caption may say about a score: instruments under at most five names, tempo and length rounded."""
     by_name: dict[str, int] = {}
     for program in found.instruments:
         by_name.setdefault(instrument_name(program), program)
@@ -191,12 +192,26 @@ def write_rows(rows: Sequence[dict[str, Any]], output: Path) -> None:
     text, number, numbers, texts = pa.string(), pa.int64(), pa.list_(pa.float64()), pa.list_(pa.string())
     schema = pa.schema(
         [
-            ("location", text), ("caption", text), ("genre", texts), ("genre_prob", numbers), ("mood", texts), ("mood_prob", numbers),
-            ("key", text), ("time_signature", text), ("tempo", number), ("tempo_word", text), ("duration", number),
-            ("duration_word", text), ("chord_summary", texts), ("chord_summary_occurence", number), ("instrument_summary", texts),
-            ("instrument_numbers_sorted", pa.list_(number)), ("all_chords", texts), ("all_chords_timestamps", numbers),
+            ("location", text),
+            ("caption", text),
+            ("genre", texts),
+            ("genre_prob", numbers),
+            ("mood", texts),
+            ("mood_prob", numbers),
+            ("key", text),
+            ("time_signature", text),
+            ("tempo", number),
+            ("tempo_word", text),
+            ("duration", number),
+            ("duration_word", text),
+            ("chord_summary", texts),
+            ("chord_summary_occurence", number),
+            ("instrument_summary", texts),
+            ("instrument_numbers_sorted", pa.list_(number)),
+            ("all_chords", texts),
+            ("all_chords_timestamps", numbers),
             ("test_set", pa.bool_()),
         ]
-    )  # fmt: skip
+    )
     with atomic_write(output) as temporary:
         pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), temporary, compression="zstd")

@@ -126,7 +126,8 @@ def split_sentences(caption: str) -> list[str]:
 
 
 def drop_sentences(caption: str, rng: random.Random, *, probability: float = 0.5) -> str:
-    """Text2midi's augmentation: with `probability`, 20–50 % of the sentences are left out, at random (arXiv 2412.16526).
+    """Text2midi's augmentation: with `probability`, 20–50 % of the sentences are left out, at random (arXiv
+    2412.16526).
 
     The number is rounded up from four sentences on, down below; at least one sentence stays.
     """

@@ -1,7 +1,8 @@
 """A sentence about music, read into what it asks for.
 
-Hand-made tables and patterns for English: they are exact, quick, explain each reading, and need no model. What the text asks is
-kept apart from what it merely implies (a lullaby is slow), and wishes that notes cannot fulfil (vocals) are listed.
+Hand-made tables and patterns for English: they are exact, quick, explain each reading, and need no model. What the
+text asks is kept apart from what it merely implies (a lullaby is slow), and wishes that notes cannot fulfil (vocals)
+are listed.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from orchestrion.errors import PromptError
 from orchestrion.representations.prompt_numbers import digits_for_words
 from orchestrion.representations.prompt_patterns import PATTERNS
 from orchestrion.representations.prompt_phrases import read_phrases
-from orchestrion.theory.vocabulary import DRUMS, ERA_GENRES, IMPLIED, MOODS
 from orchestrion.theory.keys import Key
+from orchestrion.theory.vocabulary import DRUMS, ERA_GENRES, IMPLIED, MOODS
 
 MAX_CHARACTERS = 4000  # far above any sentence about music, and small enough to be read in well under a second
 
@@ -25,9 +26,9 @@ MAX_CHARACTERS = 4000  # far above any sentence about music, and small enough to
 class MusicRequest:
     """What a prompt asks for. None and empty mean: not said.
 
-    Tempi are quarter notes a minute. `implied` names the fields whose value is only suggested by the text ("a lullaby") and
-    may be overruled; `unserved` holds one sentence for each wish that cannot be granted; `readings` pairs each phrase of the
-    text with what it was taken to mean, in the order of the text.
+    Tempi are quarter notes a minute. `implied` names the fields whose value is only suggested by the text ("a
+    lullaby") and may be overruled; `unserved` holds one sentence for each wish that cannot be granted; `readings`
+    pairs each phrase of the text with what it was taken to mean, in the order of the text.
     """
 
     instruments: tuple[int, ...] = ()  # General MIDI programs 0–127, without drums, in the order of the text
@@ -103,7 +104,7 @@ def parse_prompt(text: str) -> MusicRequest:
         )
     if len(text) > MAX_CHARACTERS:
         raise PromptError(
-            f"The prompt has {len(text):,} characters, more than the {MAX_CHARACTERS:,} that are read: say it in a few sentences."
+            f"The prompt has {len(text):,} characters, more than the {MAX_CHARACTERS:,} that are read: say it in fewer."
         )
     plain = unicodedata.normalize("NFKC", text.translate(_SIGNS))[: 2 * MAX_CHARACTERS]
     if not any(character.isalnum() for character in plain):

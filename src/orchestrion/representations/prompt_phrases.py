@@ -1,4 +1,4 @@
-"""Instruments, genres, moods, eras and tempo words in a prompt: longest phrase first, with plurals, typing errors and negation."""
+"""Instruments, genres, moods, eras and tempo words in a prompt, with plurals, typing errors and negation."""
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(r"'?[^\W_]+(?:'[^\W_]+)*|[^\w\s]", re.UNICODE)
 _LONGEST = 6  # tokens in the longest phrase of the tables
-_GLUE = frozenset(
-    """a an any the some of kind use using want include including have having too very overly really so much particularly
-or nor""".split()
+_GLUE = known.words(
+    """
+a an any have having include including kind much nor of or overly particularly really so some the too use using very
+want
+"""
 )
-_NEGATORS = frozenset(
-    """no not without never minus except excluding avoid avoiding skip omit isn't don't doesn't nothing w/o sans lacking
-neither nor hardly""".split()
+_NEGATORS = known.words(
+    """
+avoid avoiding doesn't don't except excluding hardly isn't lacking minus neither never no nor not nothing omit sans
+skip w/o without
+"""
 )
 _SOLO_BEFORE = tuple([word] for word in ("solo", "unaccompanied", "lone", "only", "just", "alone", "single"))
-_VERBS = frozenset("rocks strides pops swings shuffles lights sings stills loves moves drives".split())  # noqa: SIM905
-_BEFORE_VIBES = frozenset("good bad nice same such great strong positive weird".split())  # noqa: SIM905
+_VERBS = known.words("drives lights loves moves pops rocks shuffles sings stills strides swings")
+_BEFORE_VIBES = known.words("bad good great nice positive same strong such weird")
 _ACCOMPANIED = tuple([word] for word in ("and", "with", "over", "on", "in"))
 
 
@@ -56,9 +60,14 @@ def lexicon() -> dict[tuple[str, ...], list[Sense]]:
     """All phrases of the vocabulary as tuples of tokens, hyphens apart."""
     senses: dict[tuple[str, ...], list[Sense]] = defaultdict(list)
     for kind, table in (
-        ("instrument", known.INSTRUMENTS), ("ensemble", known.ENSEMBLES), ("genre", known.GENRES), ("mood", known.MOODS),
-        ("era", known.ERAS), ("tempo", known.TEMPO_WORDS), ("scene", known.IMPLIED),
-    ):  # fmt: skip
+        ("instrument", known.INSTRUMENTS),
+        ("ensemble", known.ENSEMBLES),
+        ("genre", known.GENRES),
+        ("mood", known.MOODS),
+        ("era", known.ERAS),
+        ("tempo", known.TEMPO_WORDS),
+        ("scene", known.IMPLIED),
+    ):
         for phrase, value in table.items():
             senses[_tokens(phrase)].append(Sense(kind, value))
     return dict(senses)
@@ -84,7 +93,7 @@ def _is_known(word: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _corrected(word: str) -> str:
-    """The word of the vocabulary that `word` was meant to be: one slip up to seven letters, two beyond, first letter right."""
+    """The word of the vocabulary that `word` was meant to be: one slip up to seven letters, two beyond."""
     if len(word) < 4 or not word.isascii() or not word.isalpha() or word in known.NEVER_CORRECTED or _is_known(word):
         return word
     if len(word) == 4:  # only a lost letter of an instrument: "celo"
@@ -95,7 +104,9 @@ def _corrected(word: str) -> str:
             w for w in _long_words() if abs(len(w) - len(word)) <= slips and (w[0] == word[0] or w[:2] == word[1::-1])
         ]
     near = [w for w in candidates if DamerauLevenshtein.distance(word, w) <= slips]
-    return max(near, key=lambda w: (-DamerauLevenshtein.distance(word, w), JaroWinkler.similarity(word, w)), default=word)
+    return max(
+        near, key=lambda w: (-DamerauLevenshtein.distance(word, w), JaroWinkler.similarity(word, w)), default=word
+    )
 
 
 def read_phrases(reader: Reader) -> None:
@@ -106,10 +117,18 @@ def read_phrases(reader: Reader) -> None:
     hits = _find(reader, words, spans)
     _negate(hits, words)
     for hit in hits:  # "drum-free", "piano less"
-        hit.negated |= words[hit.last + 1 : hit.last + 2] in (["free"], ["less"]) and text[hit.end : hit.end + 5].strip() in ("free", "less")
-    adjectives = {hit.last for hit in hits if lexicon()[_tokens(hit.phrase)][0].kind in ("genre", "mood", "era", "scene")}
+        hit.negated |= words[hit.last + 1 : hit.last + 2] in (["free"], ["less"]) and text[
+            hit.end : hit.end + 5
+        ].strip() in ("free", "less")
+    adjectives = {
+        hit.last for hit in hits if lexicon()[_tokens(hit.phrase)][0].kind in ("genre", "mood", "era", "scene")
+    }
     for hit in hits:
-        if hit.phrase == "vibes" and hit.first and (words[hit.first - 1] in _BEFORE_VIBES or hit.first - 1 in adjectives):
+        if (
+            hit.phrase == "vibes"
+            and hit.first
+            and (words[hit.first - 1] in _BEFORE_VIBES or hit.first - 1 in adjectives)
+        ):
             continue  # "good vibes" are no vibraphone
         _record(reader, hit, words, hits)
 
@@ -164,7 +183,11 @@ def _negate(hits: list[Hit], words: list[str]) -> None:
             if at in by_first:
                 by_first[at].negated, reached = True, True
                 at = by_first[at].last + 1
-            elif words[at] in _GLUE or (words[at] == "and" and reached and word != "not" and at + 1 in by_first) or (words[at] == "," and reached and _list_ends_in_or(words, at, by_first)):
+            elif (
+                words[at] in _GLUE
+                or (words[at] == "and" and reached and word != "not" and at + 1 in by_first)
+                or (words[at] == "," and reached and _list_ends_in_or(words, at, by_first))
+            ):
                 at += 1
             else:
                 break
@@ -188,7 +211,9 @@ def _record(reader: Reader, hit: Hit, words: list[str], hits: list[Hit]) -> None
     meanings = []
     for sense in senses:
         meaning = (
-            _NEGATIVE[sense.kind](reader, sense, hit) if hit.negated else _POSITIVE[sense.kind](reader, sense, hit, words)
+            _NEGATIVE[sense.kind](reader, sense, hit)
+            if hit.negated
+            else _POSITIVE[sense.kind](reader, sense, hit, words)
         )
         if meaning:
             meanings.append(meaning)
@@ -205,7 +230,9 @@ def _instrument(reader: Reader, sense: Sense, hit: Hit, words: list[str]) -> str
     reader.found.setdefault("instruments", []).extend(programs)
     start = hit.first - 1 if words[hit.first - 1 : hit.first] in (["a"], ["the"]) and hit.first > 1 else hit.first
     before, after = words[max(0, start - 2) : start], words[hit.last + 1 : hit.last + 2]
-    is_solo = bool(after) and after[0] in ("solo", "unaccompanied") and words[hit.last + 2 : hit.last + 3] not in _ACCOMPANIED
+    is_solo = (
+        bool(after) and after[0] in ("solo", "unaccompanied") and words[hit.last + 2 : hit.last + 3] not in _ACCOMPANIED
+    )
     if before == ["nothing", "but"] or before[-1:] in _SOLO_BEFORE or after in (["alone"], ["only"]) or is_solo:
         reader.put("only", True)
         return f"only {_names(programs)}"
@@ -297,7 +324,15 @@ def _hint(name: str, value: str) -> str:
     return f"{name} {value}" + (" bpm" if name == "tempo" else "")
 
 
-_POSITIVE = {"instrument": _instrument, "ensemble": _instrument, "genre": _append("genre"), "mood": _append("mood"), "era": _era, "tempo": _tempo, "scene": _scene}  # fmt: skip
+_POSITIVE = {
+    "instrument": _instrument,
+    "ensemble": _instrument,
+    "genre": _append("genre"),
+    "mood": _append("mood"),
+    "era": _era,
+    "tempo": _tempo,
+    "scene": _scene,
+}
 _NEGATIVE = {
     "instrument": _exclude,
     "ensemble": _exclude,

@@ -1,8 +1,8 @@
 """A listener of our own: the genre of a score, from its notes.
 
-A small perceptron over `analysis.symbolic_vector`, trained on the genre labels of the corpus, where a genre is the style of
-the accompaniment. It takes the place of the audio taggers in the MidiCaps pipeline (arXiv 2406.02255) and gives what they
-give: activations of tags. Train it again with `python -m orchestrion.systems.symbolic_tagger`.
+A small perceptron over `analysis.symbolic_vector`, trained on the genre labels of the corpus, where a genre is the
+style of the accompaniment. It takes the place of the audio taggers in the MidiCaps pipeline (arXiv 2406.02255) and
+gives what they give: activations of tags. Train it again with `python -m orchestrion.systems.symbolic_tagger`.
 """
 
 from __future__ import annotations

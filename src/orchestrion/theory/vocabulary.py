@@ -1,12 +1,17 @@
 """The words of music that prompts and captions use, as tables: phrase → meaning.
 
-Each line of a table is `meaning: phrase, phrase, …`; plurals in -s are understood by the reader of prompts. Genre and mood
-names follow the corpus and, where they have one, the MTG-Jamendo tags of MidiCaps.
+Each line of a table is `meaning: phrase, phrase, …`; plurals in -s are understood by the reader of prompts. Genre
+and mood names follow the corpus and, where they have one, the MTG-Jamendo tags of MidiCaps.
 """
 
 from __future__ import annotations
 
 DRUMS = 128
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text, for tables of plain words."""
+    return frozenset(text.split())
 
 
 def _table(text: str) -> dict[str, str]:
@@ -49,7 +54,8 @@ INSTRUMENTS = _programs("""
 23: tango accordion, bandoneon, concertina
 24: nylon guitar, classical guitar, spanish guitar, flamenco guitar, nylon-string guitar, nylon string guitar,
     ukulele, uke, nylon-stringed guitar
-25: acoustic guitar, steel guitar, pedal steel, pedal steel guitar, lap steel, slide guitar, dobro, resonator guitar, steel-string guitar, steel string guitar, folk guitar, twelve-string guitar,
+25: acoustic guitar, steel guitar, pedal steel, pedal steel guitar, lap steel, slide guitar, dobro, resonator
+    guitar, steel-string guitar, steel string guitar, folk guitar, twelve-string guitar,
     mandolin, strummed guitar, guitar, guitarist
 26: jazz guitar, hollow-body guitar, archtop guitar
 27: electric guitar, clean electric guitar, clean guitar
@@ -133,7 +139,8 @@ INSTRUMENTS = _programs("""
 125: helicopter
 126: applause
 127: gunshot
-128: drums, drum kit, timbales, finger snaps, hand claps, handclaps, castanets, maracas, drum set, drumkit, drumset, percussion, drummer, drum machine, drum beat, drum loop, drum,
+128: drums, drum kit, timbales, finger snaps, hand claps, handclaps, castanets, maracas, drum set, drumkit, drumset,
+    percussion, drummer, drum machine, drum beat, drum loop, drum,
     beats, breakbeat, bongos, congas, tambourine, cajon, djembe, hand percussion, snare, hi-hat, hihat, cymbals,
     shaker, brushes, brushed drums, kick drum, bass drum, tom-toms, rhythm machine, 808
 """)
@@ -197,7 +204,8 @@ reggae: reggae, ska, dub, rocksteady, jamaican
 funk: funk, funky
 soul: soul, soulful, motown, r&b, rhythm and blues, rhythm & blues, rnb, gospel, neo-soul, neo soul
 disco: disco, dance-floor, four-on-the-floor disco
-electronic: electronic, drum'n'bass, drum n bass, electronica, techno, house, house music, trance, edm, dance music, electro, drum and bass,
+electronic: electronic, drum'n'bass, drum n bass, electronica, techno, house, house music, trance, edm, dance music,
+    electro, drum and bass,
     drum & bass, dnb, dubstep, synthwave, chiptune, 8-bit, 8 bit, idm, club music, rave
 hip hop: hip hop, hip-hop, hiphop, trap, lo-fi, lofi, lo fi, boom bap, boom-bap, trip hop, trip-hop
 ambient: ambient, soundscape, drone, new age, new-age, chillout, chill-out
@@ -269,8 +277,21 @@ romantic: romantic era, romantic period, 19th century, 19th-century, victorian
 2000s: 2000s, 00s, noughties
 modern: modern, contemporary, present-day
 """)
-ERA_GENRES = {"baroque": "baroque", "classical": "classical", "romantic": "classical", "renaissance": "chorale", "1920s": "swing", "1900s": "ragtime",
-              "1930s": "swing", "1940s": "swing", "1950s": "rock", "1960s": "pop", "1970s": "disco", "1980s": "pop", "1990s": "pop"}  # fmt: skip
+ERA_GENRES = {
+    "baroque": "baroque",
+    "classical": "classical",
+    "romantic": "classical",
+    "renaissance": "chorale",
+    "1920s": "swing",
+    "1900s": "ragtime",
+    "1930s": "swing",
+    "1940s": "swing",
+    "1950s": "rock",
+    "1960s": "pop",
+    "1970s": "disco",
+    "1980s": "pop",
+    "1990s": "pop",
+}
 
 # Quarter-note tempo ranges, bpm. The borders are MidiCaps' own, so that captions and prompts mean the same.
 TEMPO_WORDS: dict[str, tuple[float, float]] = {
@@ -356,16 +377,42 @@ genre=children;tempo=90-120;mood=happy: toddlers, nursery rhyme, children's song
 
 # What else falls under a word when it is to be left out: first and last programs.
 FAMILIES = {
-    "brass": (56, 63), "brass section": (56, 63), "horns": (56, 63), "strings": (40, 51), "guitar": (24, 31), "synth": (80, 103),
-    "synthesizer": (80, 103), "woodwind": (64, 79), "woodwinds": (64, 79), "winds": (56, 79), "piano": (0, 5), "keyboard": (0, 7),
-    "keyboards": (0, 7), "keys": (0, 7), "choir": (52, 54), "bass": (32, 39), "electric guitar": (26, 31), "pad": (88, 95),
-}  # fmt: skip
+    "brass": (56, 63),
+    "brass section": (56, 63),
+    "horns": (56, 63),
+    "strings": (40, 51),
+    "guitar": (24, 31),
+    "synth": (80, 103),
+    "synthesizer": (80, 103),
+    "woodwind": (64, 79),
+    "woodwinds": (64, 79),
+    "winds": (56, 79),
+    "piano": (0, 5),
+    "keyboard": (0, 7),
+    "keyboards": (0, 7),
+    "keys": (0, 7),
+    "choir": (52, 54),
+    "bass": (32, 39),
+    "electric guitar": (26, 31),
+    "pad": (88, 95),
+}
 
-COMPOSERS = {"bach": "baroque", "vivaldi": "baroque", "handel": "baroque", "mozart": "classical", "haydn": "classical", "beethoven": "classical",
-             "chopin": "romantic", "schubert": "romantic", "brahms": "romantic", "liszt": "romantic", "joplin": "1900s"}  # fmt: skip
+COMPOSERS = {
+    "bach": "baroque",
+    "vivaldi": "baroque",
+    "handel": "baroque",
+    "mozart": "classical",
+    "haydn": "classical",
+    "beethoven": "classical",
+    "chopin": "romantic",
+    "schubert": "romantic",
+    "brahms": "romantic",
+    "liszt": "romantic",
+    "joplin": "1900s",
+}
 
 # Ordinary words that look like a word of the tables when misspelt; they are never corrected into one.
-NEVER_CORRECTED = frozenset(
+NEVER_CORRECTED = words(
     """
 about above according after again also always anything around bales balls based baseline baselines bases basic
 basically basil basin basis bassy beams beast beaten because before behind bella belle belly below berry betas
@@ -400,5 +447,5 @@ those though thought three threw through throw thrown tight tightly times title 
 trace track trade train treat trial tribe trick trumped truth tuned tunes under until upper usual value vanilla
 version versions villa violence violent violet violins vision visit vocal voice voices waist waits walls waste watch
 water wells while white whole woman world worry would write wrong young
-""".split()
+"""
 )
