@@ -51,18 +51,15 @@ class Corpus(Sequence[Piece]):
 
     def __init__(self, path: Path, *, split: str | None = None, limit: int | None = None) -> None:
         import pyarrow
-        import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
         self.path = path
         try:
-            table = pq.read_table(path)
+            table = pq.read_table(path, filters=None if split is None else [("split", "==", split)])
         except (pyarrow.ArrowException, OSError) as error:
-            raise InputError(f"{path} is not a corpus file: {error}.") from error
+            raise InputError(f"{path} is not a corpus file: {str(error).rstrip('.')}.") from error
         if missing := {"id", "split", "score"} - set(table.column_names):
             raise InputError(f"{path} is not a corpus file: it has no column {', '.join(sorted(missing))}.")
-        if split is not None:
-            table = table.filter(pc.equal(table["split"], split))
         self.table = table if limit is None else table.slice(0, limit)
 
     def __len__(self) -> int:
@@ -206,6 +203,6 @@ def write_corpus(pieces: list[dict[str, Any]], path: Path, *, level: int = 19) -
     temporary = path.with_name(path.name + ".part")
     pq.write_table(
         table, temporary, compression="zstd", compression_level=level, row_group_size=1 << 20,
-        data_page_size=8 << 20, use_dictionary=["split", "key", "metre", "genre", "source", "licence", "sections"],
+        data_page_size=8 << 20, use_dictionary=["split", "key", "metre", "genre", "source", "licence", "sections"],  # type: ignore[arg-type]
     )  # fmt: skip
     temporary.replace(path)

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import symusic
+from symusic.core import ScoreTick
 
 VERSION = 1
 
 
-def pack(score: symusic.Score) -> bytes:
+def pack(score: ScoreTick) -> bytes:
     """Bytes of a score in ticks: tempos, metres, key signatures, and all notes with track names, programs and drum
     flags.
 
@@ -53,7 +54,7 @@ def pack(score: symusic.Score) -> bytes:
     return b"".join(out)
 
 
-def unpack(data: bytes) -> symusic.Score:
+def unpack(data: bytes) -> ScoreTick:
     """The score written by `pack`.
 
     Raises:
@@ -83,6 +84,8 @@ def unpack(data: bytes) -> symusic.Score:
             name = data[at : at + length].decode()
             at += length
             columns = []
+            if at + count * (2 * wide + 2) > len(data):
+                raise struct.error
             for dtype in (f"<u{wide}", f"<u{wide}", "u1", "u1"):
                 column = np.frombuffer(data, dtype, count, at)
                 columns.append(column.astype(np.int32 if dtype[0] == "<" else np.int8))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    import symusic
+    from symusic.core import ScoreTick
 
     from orchestrion.theory.chords import ChordSpan
     from orchestrion.theory.keys import Key
@@ -46,7 +46,7 @@ class Piece:
 
     id: str
     title: str = ""
-    score: symusic.Score | None = None
+    score: ScoreTick | None = None
     audio: Any = None
     stems: dict[str, Any] | None = None
     video: str | None = None

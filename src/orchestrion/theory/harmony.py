@@ -1,9 +1,10 @@
 """Chords for a bare melody: the best path through functional harmony, found by dynamic programming.
 
-The melody is cut into slots (half bars, bars, beats: the harmonic rhythm). A chord fits a slot by the notes it explains, each
-weighted by its length and metrical stress; passing and neighbour notes cost little, foreign notes on strong beats much. Between
-slots, progressions cost by function (tonic – subdominant – dominant – tonic; Riemann 1893, Piston 1941 chapter 2's table of
-usual root progressions); phrases end with cadences and the last one with dominant – tonic. Viterbi (1967) finds the cheapest.
+The melody is cut into slots (half bars, bars, beats: the harmonic rhythm). A chord fits a slot by the notes it
+explains, each weighted by its length and metrical stress; passing and neighbour notes cost little, foreign notes on
+strong beats much. Between slots, progressions cost by function (tonic – subdominant – dominant – tonic; Riemann 1893,
+Piston 1941 chapter 2's table of usual root progressions); phrases end with cadences and the last one with dominant –
+tonic. Viterbi (1967) finds the cheapest.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ def beat_length(metre: tuple[int, int]) -> float:
 
 
 def stress(onset: float, metre: tuple[int, int]) -> float:
-    """Metrical weight of a time in a bar: 1 on the bar line, 0.8 mid-bar in duple metres, 0.6 on beats, 0.3 between them."""
+    """Metrical weight of a time in a bar: 1 on the bar line, 0.8 mid-bar in duple metres, 0.6 on beats, 0.3 between
+    them."""
     bar, beat = 4.0 * metre[0] / metre[1], beat_length(metre)
     position = onset % bar
     if _multiple(position, bar):
@@ -111,7 +113,8 @@ def harmonise(
         slot: shortest chord in quarters; by default `harmonic_rhythm`.
         taste: degree name (those of `MAJOR` and `MINOR`) → cost added to using it in a slot; makes other harmonies.
         colour: 0 keeps triads and dominant sevenths; up to 1, more chords become sevenths, as in jazz.
-        movement: cost of keeping a chord over a bar line; 0.2 to 0.6 make the harmony move more than folk players would.
+        movement: cost of keeping a chord over a bar line; 0.2 to 0.6 make the harmony move more than folk players
+            would.
 
     Returns:
         Spans that cover the bars without gaps; equal neighbours are one span.
@@ -149,7 +152,8 @@ def harmonise(
 
 
 def _colour(degree: Degree, colour: float, mode: str) -> str:
-    """Quality of a degree at a level of colour: sevenths on dominants first, then on minor chords, then on the tonic."""
+    """Quality of a degree at a level of colour: sevenths on dominants first, then on minor chords, then on the
+    tonic."""
     if degree.quality in ("7", "dim") and colour > 0.3 and degree.quality == "dim":
         return "hdim7"
     if colour > 0.3 and degree.name == "V":
@@ -162,7 +166,8 @@ def _colour(degree: Degree, colour: float, mode: str) -> str:
 
 
 def _weights(melody: Sequence[MelodyNote], metre: tuple[int, int]) -> list[tuple[MelodyNote, float, float]]:
-    """Each note with the weight it has as a chord tone and as a foreign note; stepwise ornaments weigh less as foreign."""
+    """Each note with the weight it has as a chord tone and as a foreign note; stepwise ornaments weigh less as
+    foreign."""
     notes = sorted(melody, key=lambda n: n.onset)
     found = []
     for index, note in enumerate(notes):
@@ -277,7 +282,8 @@ def _viterbi(cost: np.ndarray, degrees: tuple[Degree, ...], per_bar: int, moveme
 
 
 def chord_tone_share(melody: Sequence[MelodyNote], chords: Sequence[ChordSpan], metre: tuple[int, int]) -> float:
-    """Share of the notes that begin on strong beats (stress ≥ 0.8: bar lines and mid-bars) and belong to the chord there.
+    """Share of the notes that begin on strong beats (stress ≥ 0.8: bar lines and mid-bars) and belong to the chord
+    there.
 
     Raises:
         ValueError: no note begins on a strong beat under a chord.

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import symusic
+from symusic.core import ScoreTick, TrackTick
 
 from orchestrion.data.factory.grooves import Groove
 from orchestrion.errors import MissingDependencyError
@@ -107,7 +108,7 @@ def spell(chord: Chord) -> str:
     return root + _MMA_QUALITIES.get(chord.quality, chord.quality)
 
 
-def run_mma(source: str, *, timeout: float = 60.0) -> symusic.Score:
+def run_mma(source: str, *, timeout: float = 60.0) -> ScoreTick:
     """Compiles a chart.
 
     Raises:
@@ -122,7 +123,7 @@ def run_mma(source: str, *, timeout: float = 60.0) -> symusic.Score:
         )
         if not midi.is_file():
             raise ValueError(f"MMA: {(done.stdout + done.stderr).strip()[-200:]}")
-        return symusic.Score(str(midi))
+        return symusic.Score(str(midi))  # type: ignore[return-value]  # the stub names the factory
 
 
 def accompany(
@@ -177,7 +178,7 @@ def _snap(step: float) -> int:
     return int(beat) * STEPS + near
 
 
-def _kind(track: symusic.Track) -> str:
+def _kind(track: TrackTick) -> str:
     name = track.name.lower()
     notes = track.notes.numpy()
     if name.startswith("walk") or (name.startswith("bass") and notes["pitch"].mean() < 54):

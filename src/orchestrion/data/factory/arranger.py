@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import symusic
+from symusic.core import ScoreTick
 
 from orchestrion.data.factory.abc import Strain
 from orchestrion.data.factory.accompany import STEPS, Line, accompany, swing, variants
@@ -331,7 +332,7 @@ def _write(
     key: Key,
     bars: int,
     bar: int,
-) -> symusic.Score:
+) -> ScoreTick:
     score: Any = symusic.Score(TPQ)
     score.tempos.append(symusic.Tempo(0, float(tempo)))
     score.time_signatures.append(symusic.TimeSignature(0, *metre))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import symusic
+from symusic.core import TrackTick
 
 from orchestrion.data.factory.harmony_labels import label_chords
 from orchestrion.data.factory.musicxml import PlainNote, read_musicxml
@@ -158,7 +159,8 @@ def _reserved(rights: str) -> bool:
 
 _PART_NAMES = (
     ("violonc", 42), ("cello", 42), ("viola", 41), ("violin", 40), ("clarinet", 71), ("piano", 0), ("flute", 73),
-    ("oboe", 68), ("bassoon", 70), ("horn", 60), ("trumpet", 56), ("timpani", 47), ("contrabass", 43), ("bass", 52), ("organ", 19),
+    ("oboe", 68), ("bassoon", 70), ("horn", 60), ("trumpet", 56), ("timpani", 47), ("contrabass", 43),
+    ("bass", 52), ("organ", 19),
 )  # fmt: skip
 
 
@@ -168,7 +170,7 @@ def _program(name: str) -> int:
     return next((program for word, program in _PART_NAMES if word in words), 52 if words else 0)
 
 
-def _track(name: str, program: int, notes: list[PlainNote], shift: int, end: int, velocity: int) -> symusic.Track:
+def _track(name: str, program: int, notes: list[PlainNote], shift: int, end: int, velocity: int) -> TrackTick:
     """Notes on the grid of a twelfth of a quarter, cut at `end`."""
     track: Any = symusic.Track(name, program, False)
     for onset, length, pitch in notes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -27,7 +27,7 @@ class Collection:
 
 COLLECTIONS = (
     Collection("ryansMammoth", "Ryan's Mammoth Collection, Boston 1883", PUBLIC_DOMAIN, True),
-    Collection("airdsAirs", "James Aird, A Selection of Scotch, English and Irish Airs, 1778–1801", PUBLIC_DOMAIN, True),
+    Collection("airdsAirs", "James Aird, Selection of Scotch, English and Irish Airs, 1778–1801", PUBLIC_DOMAIN, True),
     Collection("oneills1850", "Francis O'Neill, Music of Ireland, Chicago 1903", PUBLIC_DOMAIN, True),
     Collection("miscFolk", "Northumbrian Minstrelsy, 1882, and American fife music", PUBLIC_DOMAIN, True),
     Collection("essenFolksong", "Essen Folksong Collection (Schaffrath)", "non-commercial by permission", False),
@@ -67,11 +67,11 @@ def music21_corpus() -> Path:
     return folder
 
 
-def read_tunes(*, redistributable_only: bool = False) -> Iterator[Tune]:
-    """All tunes that can be arranged, in the order of `COLLECTIONS`, files and numbers."""
+def read_tunes(*, redistributable_only: bool = False, folders: Sequence[str] | None = None) -> Iterator[Tune]:
+    """All tunes that can be arranged, in the order of `COLLECTIONS`, files and numbers; or those of some `folders`."""
     root = music21_corpus()
     for collection in COLLECTIONS:
-        if redistributable_only and not collection.redistributable:
+        if (redistributable_only and not collection.redistributable) or (folders and collection.folder not in folders):
             continue
         seen: dict[str, int] = {}
         for path in sorted((root / collection.folder).glob("*.abc")):

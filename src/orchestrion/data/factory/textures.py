@@ -8,7 +8,7 @@ with part kind "broken" the notes of the voicing from below, `-` hold, `.` rest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +33,7 @@ class Part:
     name: str
     programs: tuple[int, ...]
     kind: str
-    patterns: dict[tuple[int, int], tuple[str, ...]]
+    patterns: Mapping[tuple[int, int], tuple[str, ...]]
     centre: int
     level: int = 64
 
