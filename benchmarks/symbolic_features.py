@@ -37,8 +37,12 @@ def theirs(path: Path) -> tuple:
     marks = score.metronomeMarkBoundaries()
     sounding: dict[int, float] = {}
     for part in score.parts:
-        player = part.getInstrument(returnDefault=True)
-        program = 128 if isinstance(player, music21.instrument.UnpitchedPercussion) else player.midiProgram or 0
+        player = part.recurse().getElementsByClass(music21.instrument.Instrument).first()
+        program = (
+            128
+            if isinstance(player, music21.instrument.UnpitchedPercussion)
+            else getattr(player, "midiProgram", 0) or 0
+        )
         sounding[program] = sounding.get(program, 0.0) + sum(
             float(n.quarterLength) * len(n.pitches or [1]) for n in part.flatten().notes
         )
@@ -55,7 +59,7 @@ def theirs(path: Path) -> tuple:
             chords.append(music21.chord.Chord(sorted(pitches)).pitchedCommonName)
     ranked = tuple(sorted(sounding, key=lambda p: -sounding[p]))
     return (
-        str(key),
+        f"{key.tonic.name.replace('-', 'b')} {key.mode}",
         (metre.numerator, metre.denominator) if metre else (4, 4),
         round(marks[0][2].number or 120),
         ranked,

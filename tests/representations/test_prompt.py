@@ -386,6 +386,21 @@ def test_every_instrument_is_found_wherever_it_stands(names):
     assert found == wanted
 
 
+def test_the_report_is_json_and_keeps_asked_and_implied_apart():
+    report = json.loads(json.dumps(parse_prompt("a waltz in D minor for flute, no drums, with vocals").report()))
+    assert report["asked"] == {
+        "instruments": ["Flute"],
+        "drums": False,
+        "without": ["Drums"],
+        "key": "D minor",
+        "mode": "minor",
+        "genre": ["waltz"],
+    }
+    assert report["implied"] == {"metre": "3/4", "tempo_range": [90.0, 180.0]}
+    assert {"phrase": "D minor", "meaning": "key D minor"} in report["readings"]
+    assert len(report["unserved"]) == 1
+
+
 def test_numbers_in_words():
     assert digits_for_words("a hundred and twenty") == "120"
     assert digits_for_words("sixty-four bars of three-four") == "64 bars of 3-4"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -106,7 +106,7 @@ def published_features(midi: bytes) -> PublishedFeatures:
     )
 
 
-def _first(file: mido.MidiFile, kind: str) -> mido.MetaMessage | None:
+def _first(file: mido.MidiFile, kind: str) -> Any:  # a MetaMessage, whose attributes depend on its kind
     return next((message for track in file.tracks for message in track if message.type == kind), None)
 
 

@@ -23,7 +23,7 @@ from orchestrion.theory.chords import ChordSpan
 from orchestrion.theory.keys import Key, find_key
 
 if TYPE_CHECKING:
-    import symusic
+    from symusic.core import ScoreTick
 
 MOST_NAMES = 5  # instruments named in a caption
 MIN_NOTES = 3  # fewer pitched notes carry neither key nor chords
@@ -92,7 +92,7 @@ def label(span: ChordSpan) -> str:
     return span.chord.jazz().partition("/")[0]
 
 
-def features(score: symusic.Score, *, chord_frame: str | None = "half") -> SymbolicFeatures:
+def features(score: ScoreTick, *, chord_frame: str | None = "half") -> SymbolicFeatures:
     """Features of a score in ticks.
 
     Args:
@@ -151,7 +151,7 @@ def _seconds_at(timeline: Timeline, quarters: list[float]) -> list[float]:
     return np.asarray(timeline.tick_to_second(timeline.quarter_to_tick(np.array(quarters)))).tolist()
 
 
-def _tempo(score: symusic.Score, timeline: Timeline, end: int) -> tuple[float, int]:
+def _tempo(score: ScoreTick, timeline: Timeline, end: int) -> tuple[float, int]:
     """The tempo that holds for most seconds (120, the MIDI default, where none is set) and the number of changes."""
     events = {int(event.time): float(event.qpm) for event in score.tempos if 0 < event.qpm < 1e5}
     times = sorted(events)
@@ -168,7 +168,7 @@ def _tempo(score: symusic.Score, timeline: Timeline, end: int) -> tuple[float, i
     return max(held, key=lambda value: held[value]), changes
 
 
-def _metre(score: symusic.Score, end: int) -> tuple[int, int]:
+def _metre(score: ScoreTick, end: int) -> tuple[int, int]:
     """The metre of most bars; 4/4 where none is set."""
     events = [e for e in score.time_signatures if e.numerator > 0 and e.denominator > 0]
     events.sort(key=lambda event: event.time)
@@ -183,7 +183,7 @@ def _metre(score: symusic.Score, end: int) -> tuple[int, int]:
     return max(held, key=lambda metre: held[metre])
 
 
-def _chords(score: symusic.Score, frame: str) -> tuple[ChordSpan, ...]:
+def _chords(score: ScoreTick, frame: str) -> tuple[ChordSpan, ...]:
     joined: list[ChordSpan] = []
     for span in infer_chords(score, frame=frame):
         if span.chord.root is None:

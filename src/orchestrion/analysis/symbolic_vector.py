@@ -9,7 +9,7 @@ import numpy as np
 from orchestrion.analysis.instruments import DRUMS, NAMES
 
 if TYPE_CHECKING:
-    import symusic
+    from symusic.core import ScoreTick
 
     from orchestrion.analysis.symbolic import SymbolicFeatures
 
@@ -72,7 +72,7 @@ VECTOR_NAMES = (
 )
 
 
-def symbolic_vector(score: symusic.Score, found: SymbolicFeatures) -> np.ndarray:
+def symbolic_vector(score: ScoreTick, found: SymbolicFeatures) -> np.ndarray:
     """float32 [len(VECTOR_NAMES)] for a score and its features; zeros stand for what is absent."""
     shares = np.zeros(len(UNIQUE_NAMES))
     for program, seconds in zip(found.instruments, found.sounding, strict=True):

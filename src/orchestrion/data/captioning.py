@@ -23,9 +23,9 @@ from orchestrion.data.factory.moods import moods as moods_by_rule
 from orchestrion.errors import InputError, OrchestrionError
 
 if TYPE_CHECKING:
-    import symusic
+    from symusic.core import ScoreTick
 
-TagGenres = Callable[["symusic.Score", SymbolicFeatures], tuple[Sequence[str], Sequence[float]]]
+TagGenres = Callable[["ScoreTick", SymbolicFeatures], tuple[Sequence[str], Sequence[float]]]
 SUFFIXES = (".mid", ".midi")
 TEST_SHARE = 10  # one file in ten belongs to the test set, by its content
 REWRITES = 8  # attempts at a wording that the run has not had yet
@@ -60,7 +60,7 @@ def facts_of_features(found: SymbolicFeatures, genres: Sequence[str] = (), moods
 
 
 def describe_score(
-    score: symusic.Score,
+    score: ScoreTick,
     *,
     tag_genres: TagGenres | None = None,
     writer: CaptionWriter | None = None,
@@ -164,6 +164,7 @@ def caption_folder(
     rows, failures, used = [], [], set()
     for path in progress(files) if progress is not None else files:
         try:
+            row: dict[str, Any] = {}
             for attempt in range(REWRITES):
                 row = caption_file(
                     path, root=folder, seed=seed + attempt, read=read, tag_genres=tag_genres, writer=writer

@@ -7,6 +7,7 @@ import random
 import re
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from orchestrion.analysis.instruments import DRUMS
 from orchestrion.data import caption_grammar as grammar
 from orchestrion.data.caption_facts import Facts, facts_of_piece
 from orchestrion.errors import OptionError
@@ -66,6 +67,8 @@ def _prompt(facts: Facts, known: frozenset[str], rng: random.Random) -> str:
     for name in extras:
         if rng.random() < 0.25:
             text += _EXTRA[name](facts, rng)
+    if facts.instruments and DRUMS not in facts.instruments and rng.random() < 0.08:
+        text += rng.choice((", no drums", " without drums", ", no percussion", " without a drum kit"))
     case = rng.random()
     if case < 0.4:
         text = text[0].upper() + text[1:]

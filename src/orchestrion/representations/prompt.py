@@ -12,6 +12,7 @@ import unicodedata
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from orchestrion.analysis.instruments import instrument_name
 from orchestrion.errors import PromptError
 from orchestrion.representations.prompt_numbers import digits_for_words
 from orchestrion.representations.prompt_patterns import PATTERNS
@@ -50,6 +51,33 @@ class MusicRequest:
     unserved: tuple[str, ...] = ()
     readings: tuple[tuple[str, str], ...] = ()
     implied: frozenset[str] = frozenset()
+
+    def report(self) -> dict[str, Any]:
+        """What was understood, as plain values for a result's .json: asked, implied, readings, unserved."""
+        values: dict[str, Any] = {
+            "instruments": [instrument_name(program) for program in self.instruments],
+            "drums": self.drums,
+            "without": list(dict.fromkeys(instrument_name(program) for program in self.excluded)),
+            "only": self.only or None,
+            "key": str(self.key) if self.key is not None else None,
+            "mode": self.mode,
+            "tempo": self.tempo,
+            "tempo_range": list(self.tempo_range) if self.tempo_range is not None else None,
+            "metre": f"{self.metre[0]}/{self.metre[1]}" if self.metre is not None else None,
+            "genre": list(self.genres),
+            "moods": list(self.moods),
+            "era": self.era,
+            "bars": self.bars,
+            "seconds": self.seconds,
+            "chords": list(self.chords),
+        }
+        said = {name: value for name, value in values.items() if value is not None and value != []}
+        return {
+            "asked": {name: value for name, value in said.items() if name not in self.implied},
+            "implied": {name: value for name, value in said.items() if name in self.implied},
+            "readings": [{"phrase": phrase, "meaning": meaning} for phrase, meaning in self.readings],
+            "unserved": list(self.unserved),
+        }
 
     @property
     def is_empty(self) -> bool:

@@ -96,10 +96,10 @@ def _corrected(word: str) -> str:
     """The word of the vocabulary that `word` was meant to be: one slip up to seven letters, two beyond."""
     if len(word) < 4 or not word.isascii() or not word.isalpha() or word in known.NEVER_CORRECTED or _is_known(word):
         return word
+    slips = 1 if len(word) < 8 else 2
     if len(word) == 4:  # only a lost letter of an instrument: "celo"
         candidates = [w for w in _long_words() if len(w) == 5 and w[0] == word[0] and w in known.INSTRUMENTS]
-    slips = 1 if len(word) < 8 else 2
-    if len(word) > 4:
+    else:
         candidates = [
             w for w in _long_words() if abs(len(w) - len(word)) <= slips and (w[0] == word[0] or w[:2] == word[1::-1])
         ]

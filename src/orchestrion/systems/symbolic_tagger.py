@@ -10,22 +10,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from symusic.core import ScoreTick
 from torch import Tensor, nn
 
 from orchestrion.analysis.symbolic import SymbolicFeatures, features
 from orchestrion.analysis.symbolic_vector import VECTOR_NAMES, symbolic_vector
 from orchestrion.analysis.tags import top_tags
+from orchestrion.data.piece import Piece
 from orchestrion.errors import WeightsError
-
-if TYPE_CHECKING:
-    import symusic
-
-    from orchestrion.data.piece import Piece
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "symbolic_tagger.safetensors"
 GENRES_NAMED, GENRE_THRESHOLD = 2, 0.05  # as the released rows: two genres, activations above 0.05
@@ -40,6 +36,9 @@ class SymbolicTagger(nn.Module):
         inputs: length of the vector.
         dropout: share of inputs and hidden units left out in training.
     """
+
+    mean: Tensor
+    scale: Tensor
 
     def __init__(
         self, genres: Sequence[str], *, width: int = 96, inputs: int = len(VECTOR_NAMES), dropout: float = 0.3
@@ -58,12 +57,12 @@ class SymbolicTagger(nn.Module):
         return self.layers(((vectors - self.mean) * self.scale).clamp(-6, 6))
 
     @torch.inference_mode()
-    def probabilities(self, score: symusic.Score, found: SymbolicFeatures) -> np.ndarray:
+    def probabilities(self, score: ScoreTick, found: SymbolicFeatures) -> np.ndarray:
         """[genres] probabilities for one score and its features."""
         self.eval()
         return self(torch.from_numpy(symbolic_vector(score, found))[None]).softmax(-1)[0].numpy()
 
-    def tag(self, score: symusic.Score, found: SymbolicFeatures) -> tuple[list[str], list[float]]:
+    def tag(self, score: ScoreTick, found: SymbolicFeatures) -> tuple[list[str], list[float]]:
         """The best genres and their probabilities, as a row of the captioned data set has them."""
         return top_tags(
             self.probabilities(score, found), self.genres, max_num_tags=GENRES_NAMED, threshold=GENRE_THRESHOLD
