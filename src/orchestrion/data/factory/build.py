@@ -16,7 +16,7 @@ from orchestrion.data.factory.arranger import arrange
 from orchestrion.data.factory.plan import make_orders, name_of
 from orchestrion.data.factory.scores import CHORALE_SOURCE, chorale_files, chorale_pieces, work_files, work_piece
 from orchestrion.data.factory.sources import PUBLIC_DOMAIN, Tune, read_tunes
-from orchestrion.data.factory.splits import assign_splits
+from orchestrion.data.factory.splits import assign_splits, interval_runs
 from orchestrion.data.piece import Piece
 
 SHARD = 100
@@ -158,6 +158,8 @@ def _join(folder: Path, shards: Path) -> BuildReport:
         rows += pq.read_table(path).to_pylist()
         skipped += [tuple(json.loads(line)) for line in path.with_suffix(".jsonl").read_text().splitlines()]
     _split_scores(rows)
+    rows, crossing = _without_crossings(rows)
+    skipped += [(name, "its melody shares a run of notes with another split") for name in crossing]
     target = folder / FULL_NAME
     write_corpus(rows, target, level=12)
     return BuildReport(target, len(rows), skipped)
@@ -180,6 +182,34 @@ def _split_scores(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         if row["split"] is None:
             row["split"] = splits.get(row["id"].partition("#")[0], "train")
+
+
+def _without_crossings(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Rows without the held-out pieces whose melody shares a run of notes with training pieces, or validation with
+    test.
+
+    The split is by tune, but arrangements set tunes in other modes and join their sections, which can make new runs
+    alike.
+    """
+    from orchestrion.data.corpus import decode_row
+
+    seen: set[tuple[int, ...]] = set()
+    crossing: list[str] = []
+    for split in ("train", "test", "validation"):
+        runs: set[tuple[int, ...]] = set()
+        for row in rows:
+            if row["split"] != split:
+                continue
+            piece = decode_row(row)
+            assert piece.score is not None
+            found = interval_runs(piece.score.tracks[piece.melody or 0].notes.numpy()["pitch"].tolist())
+            if found & seen:
+                crossing.append(row["id"])
+            else:
+                runs |= found
+        seen |= runs
+    left_out = set(crossing)
+    return [row for row in rows if row["id"] not in left_out], crossing
 
 
 def write_compact(full: str | Path, target: str | Path) -> int:
