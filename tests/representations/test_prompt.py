@@ -401,6 +401,41 @@ def test_the_report_is_json_and_keeps_asked_and_implied_apart():
     assert len(report["unserved"]) == 1
 
 
+@pytest.mark.parametrize(
+    "text, programs",
+    [
+        ("anything but piano, flute please", (73,)),
+        ("drumless track, walking bass", (32,)),
+        ("orchestra without brass", (48, 73, 68, 71, 47)),
+        ("lute-like guitar", (25,)),
+        ("Chopin nocturne vibes", ()),
+        ("flute and vibes", (73, 11)),
+        ("a Daft Punk tune with synths", (80,)),
+        ("pno + vln", (0, 40)),
+    ],
+)
+def test_instruments_in_awkward_company(text, programs):
+    assert parse_prompt(text).instruments == programs
+
+
+def test_decades_are_not_seconds():
+    assert parse_prompt("Era 1960s. Length 24 bars.").seconds is None
+    assert parse_prompt("synth pop, 80s").seconds is None
+    assert parse_prompt("harp for 80s").seconds == 80
+    assert parse_prompt("harp, 30s").seconds == 30
+
+
+def test_bare_letters_as_keys():
+    assert parse_prompt("Bm, 90 bpm").key == Key.parse("B minor")
+    assert parse_prompt("walking bass, Bb").key == Key.parse("Bb major")
+    assert parse_prompt("in d-flat").key == Key.parse("Db major")
+    assert parse_prompt("Am I late?").key is None
+
+
+def test_nothing_else_means_only():
+    assert parse_prompt("guitar and bass, nothing else").only
+
+
 def test_numbers_in_words():
     assert digits_for_words("a hundred and twenty") == "120"
     assert digits_for_words("sixty-four bars of three-four") == "64 bars of 3-4"

@@ -34,6 +34,7 @@ _BARE_KEY = re.compile(
 )
 _LOOSE_KEY = re.compile(rf"\b((?i:key of|key:|key is))(\s+)([a-g])({_ACCIDENTAL})()(?![\w'#/-])", 0)
 _LETTER_KEY = re.compile(r"(?:^|(?<=[,;.:|/(]))(\s*)([A-G])()m(?=\s*(?:$|[,;.|)]))")
+_LONE_KEY = re.compile(r"(?<=[,;:])()(\s+)([A-G])([b#]?)()(?=\s*(?:[,;.]|$))")
 _SPELT_KEY = re.compile(r"\b(in)(\s+)([a-g])([\s-]+(?:flat|sharp))()(?![\w'#/-])")
 _SYMBOL_KEY = re.compile(r"(?<![\w#'])([A-G])([b#])(m)(?![\w#])")
 _MODE = re.compile(r"\b(major|minor)\b(?:[\s-]+(key|mode|scale|tonality|mood|sound|harmony|feel))?")
@@ -64,6 +65,8 @@ def _pitch(letter: str, accidental: str) -> int:
 
 def _mode(word: str) -> str | None:
     word = word.lower()
+    if word in ("dur", "moll"):
+        return {"dur": "major", "moll": "minor"}[word]
     if word in ("major", "maj", "minor", "min"):
         return word[:3] + "or"
     if word in _MODES:
@@ -102,7 +105,7 @@ def read_key(reader: Reader) -> None:
         _take_key(reader, match.span(), Key(_pitch(letter, accidental), mode))
         if word.lower() in _MODES and word.lower() not in ("ionian", "aeolian"):
             reader.unserved.append(f"The {word.lower()} mode is played as {mode}, the nearest mode there is.")
-    for pattern in (_BARE_KEY, _LOOSE_KEY, _SPELT_KEY):
+    for pattern in (_BARE_KEY, _LOOSE_KEY, _SPELT_KEY, _LONE_KEY):
         for match in pattern.finditer(reader.text):
             _, _, letter, accidental, suffix = match.groups()
             if not reader.is_free(*match.span()):

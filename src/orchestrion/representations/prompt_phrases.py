@@ -116,10 +116,13 @@ def read_phrases(reader: Reader) -> None:
     words = [text[a:b] for a, b in spans]
     hits = _find(reader, words, spans)
     _negate(hits, words)
+    if re.search(r"\b(?:nothing else|no other instruments?|no one else|and that is all|and that's (?:all|it))\b", text):
+        reader.put("only", True)
     for hit in hits:  # "drum-free", "piano less"
         hit.negated |= words[hit.last + 1 : hit.last + 2] in (["free"], ["less"]) and text[
             hit.end : hit.end + 5
         ].strip() in ("free", "less")
+    hits = [hit for hit in hits if not reader.lower.startswith("-like", hit.end)]  # "lute-like" asks for no lute
     adjectives = {
         hit.last for hit in hits if lexicon()[_tokens(hit.phrase)][0].kind in ("genre", "mood", "era", "scene")
     }
@@ -160,7 +163,7 @@ def _lookup(senses: dict[tuple[str, ...], list[Sense]], words: list[str]) -> tup
         last.removesuffix("s"),
         last.removesuffix("es"),
         last.removesuffix("'s"),
-        last.removesuffix("ies") + "y",
+        re.sub("ies$", "y", last),
     ):
         phrase = (*words[:-1], ending)
         if phrase in senses:

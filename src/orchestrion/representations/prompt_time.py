@@ -90,7 +90,7 @@ _NAMED_METRES = {
     rf"waltz(?:{_TIME}|[\s-](?:rhythm|beat))": (3, 4),
     r"march[\s-]time": (2, 4),
     rf"duple{_TIME}|2{_A_BAR}": (2, 4),
-    rf"triple{_TIME}|3{_A_BAR}|3 to the bar": (3, 4),
+    rf"triple{_TIME}|3[\s-]quarters?{_TIME}|3{_A_BAR}|3 to the bar": (3, 4),
     rf"quadruple{_TIME}|4{_A_BAR}|4[\s-]on[\s-]the[\s-]floor": (4, 4),
     rf"5{_A_BAR}": (5, 4),
     rf"7{_A_BAR}": (7, 4),

@@ -39,7 +39,8 @@ _STYLE = re.compile(
     r"by(?= [A-Z]))\s+(?:an?\s+|the\s+)?((?:[^\W\d_]|['&.-])+(?:\s+(?:[^\W\d_]|['&.-])+){0,3})"
 )
 _NEGATED = re.compile(
-    r"\b(?:no|without|not|minus|free of|don't want|do not want|any)(?:\s+(?:any|a|the|use|add|include|need))*\s*$"
+    r"\b(?:no|without|not|minus|free of|don't want|do not want|any)"
+    r"(?:\s+(?:any|a|the|use|add|include|need|\w+ (?:or|nor|and)|\w+,))*\s*$"
 )
 
 

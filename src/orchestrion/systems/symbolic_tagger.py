@@ -162,7 +162,7 @@ def unseen_groove_accuracy(
 
 def main() -> None:
     """Trains on the compact corpus and writes the bundled weights, with the held-out accuracies in the header."""
-    from orchestrion.data.corpus import load_corpus
+    from orchestrion.data.corpus import corpus_hash, load_corpus
 
     corpus = {split: load_corpus("compact", split=split)[:] for split in ("train", "validation", "test")}
     genres = sorted({piece.genre for piece in corpus["train"] if piece.genre})
@@ -172,6 +172,7 @@ def main() -> None:
     scores["unseen_groove"] = unseen_groove_accuracy(corpus["train"], *sets["train"], genres)
     metadata = {f"{name}_accuracy": f"{first:.3f} first, {two:.3f} among two" for name, (first, two) in scores.items()}
     metadata |= {"command": "python -m orchestrion.systems.symbolic_tagger", "seed": "0", "licence": "Apache-2.0"}
+    metadata["corpus"] = corpus_hash("compact")
     tagger.save(WEIGHTS, metadata)
     print(json.dumps(metadata, indent=1))
 

@@ -29,7 +29,7 @@ def _programs(text: str) -> dict[str, tuple[int, ...]]:
 
 # General MIDI programs (0-based), 128 = drum kit. The first phrase of a line is the plainest.
 INSTRUMENTS = _programs("""
-0: piano, grand piano, acoustic piano, upright piano, pianoforte, pianist, ivories
+0: piano, pno, grand piano, acoustic piano, upright piano, pianoforte, pianist, ivories
 1: bright piano
 2: electric grand piano, electric grand
 4: electric piano, rhodes, fender rhodes, wurlitzer, e-piano, epiano, keys, keyboard, keyboards
@@ -53,9 +53,9 @@ INSTRUMENTS = _programs("""
 22: harmonica, blues harp, mouth organ, mouth harp
 23: tango accordion, bandoneon, concertina
 24: nylon guitar, classical guitar, spanish guitar, flamenco guitar, nylon-string guitar, nylon string guitar,
-    ukulele, uke, nylon-stringed guitar
+    ukulele, ukelele, uke, lute, nylon-stringed guitar
 25: acoustic guitar, steel guitar, pedal steel, pedal steel guitar, lap steel, slide guitar, dobro, resonator
-    guitar, steel-string guitar, steel string guitar, folk guitar, twelve-string guitar,
+    guitar, steel-string guitar, steel string guitar, folk guitar, gtr, bouzouki, twelve-string guitar,
     mandolin, strummed guitar, guitar, guitarist
 26: jazz guitar, hollow-body guitar, archtop guitar
 27: electric guitar, clean electric guitar, clean guitar
@@ -69,7 +69,7 @@ INSTRUMENTS = _programs("""
 35: fretless bass
 36: slap bass, slapped bass
 38: synth bass, synthesizer bass, bass synth, acid bass
-40: violin, violinist
+40: violin, vln, violinist
 41: viola
 42: cello, violoncello, cellist
 43: contrabass, double bass, bowed bass
@@ -83,7 +83,7 @@ INSTRUMENTS = _programs("""
 53: voice oohs, wordless voices
 54: synth voice, synth choir
 55: orchestra hit, orchestral hit
-56: trumpet, cornet, flugelhorn, bugle, trumpeter
+56: trumpet, tpt, cornet, flugelhorn, bugle, trumpeter
 57: trombone
 58: tuba, sousaphone, euphonium
 59: muted trumpet, harmon mute trumpet, trumpet with mute
@@ -118,7 +118,7 @@ INSTRUMENTS = _programs("""
 104: sitar
 105: banjo
 106: shamisen
-107: koto
+107: koto, guzheng
 108: kalimba, mbira, thumb piano
 109: bagpipe, bagpipes, pipes
 110: fiddle, fiddler
@@ -249,7 +249,7 @@ epic: epic, heroic, grand, majestic, triumphant, noble, stately, regal, glorious
     ceremonial
 powerful: powerful, strong, bold, mighty
 heavy: heavy, aggressive, angry, brutal, furious, fierce
-romantic: romantic, loving, amorous, affectionate, sensual, love, sentimental
+romantic: romantic, loving, amorous, affectionate, sensual, love theme, in love, sentimental
 dream: dreamy, dreamlike, ethereal, floating, hypnotic, airy, magical, hazy, dream-like, enchanted, enchanting
 hopeful: hopeful, optimistic, encouraging, positive, hope
 uplifting: uplifting, inspiring, motivational, elevating, inspirational
