@@ -1,6 +1,7 @@
 """What sentences about music are read as."""
 
 import json
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -434,6 +435,15 @@ def test_bare_letters_as_keys():
 
 def test_nothing_else_means_only():
     assert parse_prompt("guitar and bass, nothing else").only
+
+
+@pytest.mark.parametrize(
+    "text", ["in the style of ", "1 ", "C F G Am ", "no , a ", "very short ", "one hundred and ", "i-v-", "zzzzqqq "]
+)
+def test_no_text_takes_long(text):
+    start = time.perf_counter()
+    parse_prompt((text * MAX_CHARACTERS)[:MAX_CHARACTERS])
+    assert time.perf_counter() - start < 2
 
 
 def test_numbers_in_words():
