@@ -139,11 +139,20 @@ def join(parts: list[str], rng: random.Random) -> str:
     return ", ".join(parts[:-1]) + last + parts[-1]
 
 
+# understood in prompts as the nearest program, but no names for what that program plays
+_KIN_ONLY = frozenset(
+    """bass clarinet,contrabassoon,sousaphone,euphonium,cornet,flugelhorn,bugle,pedal steel,pedal steel guitar,
+lap steel,slide guitar,dobro,resonator guitar,pno,vln,tpt,gtr,timbales,finger snaps,hand claps,handclaps,castanets,
+maracas,pianist,ivories,violinist,cellist,trumpeter,flutist,fiddler,guitarist,bassist,saxophonist,clarinettist,
+drummer,guzheng,chorus of voices,moog""".replace("\n", "").split(",")
+)
+
+
 @lru_cache(maxsize=1)
 def _names() -> dict[int, tuple[str, ...]]:
     names: dict[int, list[str]] = defaultdict(list)
     for phrase, programs in INSTRUMENTS.items():
-        if len(names[programs[0]]) < 4 and not phrase.endswith(("ist", "er", "beats", "ivories")):
+        if len(names[programs[0]]) < 4 and phrase not in _KIN_ONLY:
             names[programs[0]].append(phrase)
     for program in range(129):
         plain = _PLAIN.get(program, instrument_name(program).lower())
