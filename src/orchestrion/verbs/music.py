@@ -1,0 +1,110 @@
+"""Writes pieces of music with all that belongs to them: sound, notes, picture, stems, sheet and provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from orchestrion.verbs.result import WrittenPiece, plain
+from orchestrion.verbs.staging import staged
+
+if TYPE_CHECKING:
+    from symusic.core import ScoreTick
+
+    from orchestrion.media.provenance import Provenance
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+
+
+class Made(Protocol):
+    """What a system's task returns."""
+
+    @property
+    def score(self) -> ScoreTick: ...
+    @property
+    def report(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What is written beside the main file: one audio file a track, an engraved sheet; and with which SoundFont."""
+
+    soundfont: Path | None = None
+    stems: bool = False
+    sheet: bool = False
+
+
+def write_pieces(
+    made: Sequence[Made], output: Path, provenance: Provenance, extras: Extras, *, title: str | None = None
+) -> tuple[WrittenPiece, ...]:
+    """Writes all pieces, or nothing.
+
+    One piece goes to `output`, several to name-1, name-2 … A sound file brings `.mid` and a piano roll `.png`; every
+    piece brings `.json` with provenance and report.
+
+    Raises:
+        OutputError: something cannot be written.
+    """
+    from orchestrion.media.timeline import Timeline
+
+    pieces = []
+    with staged(output.parent) as folder:
+        for number, one in enumerate(made, 1):
+            stem = output.stem if len(made) == 1 else f"{output.stem}-{number}"
+            files = _write_piece(one, folder / f"{stem}{output.suffix}", provenance, extras, title)
+            timeline = Timeline.from_score(one.score)
+            end = one.score.end()
+            final = tuple(output.parent / path.relative_to(folder) for path in files)
+            seconds = round(float(timeline.tick_to_second(end)), 3)
+            pieces.append(WrittenPiece(final, timeline.n_bars, seconds, plain(one.report)))
+    return tuple(pieces)
+
+
+def _write_piece(made: Made, path: Path, provenance: Provenance, extras: Extras, title: str | None) -> list[Path]:
+    from orchestrion.media.provenance import write_sidecar
+    from orchestrion.media.score import write_score
+
+    provenance = replace(provenance, extra={**provenance.extra, "report": plain(made.report)})
+    files = [path]
+    if path.suffix.lower() in AUDIO_SUFFIXES:
+        files += _write_sound(made.score, path, provenance, extras, title)
+    else:
+        write_score(made.score, path)
+        if extras.stems:
+            files += _write_stems(made.score, path, extras, ".wav")
+    if extras.sheet:
+        from orchestrion.media.sheet import engrave
+
+        engrave(made.score, path.with_suffix(".svg"))
+        files.append(path.with_suffix(".svg"))
+    files.append(write_sidecar(path, provenance))
+    return files
+
+
+def _write_sound(score: ScoreTick, path: Path, provenance: Provenance, extras: Extras, title: str | None) -> list[Path]:
+    from orchestrion.media.audio import write_audio
+    from orchestrion.media.pictures import draw_piano_roll
+    from orchestrion.media.render import render
+    from orchestrion.media.score import write_score
+
+    write_audio(render(score, soundfont=extras.soundfont), path, metadata=provenance)
+    write_score(score, path.with_suffix(".mid"))
+    draw_piano_roll(score, path.with_suffix(".png"), title=title)
+    files = [path.with_suffix(".mid"), path.with_suffix(".png")]
+    return files + (_write_stems(score, path, extras, path.suffix) if extras.stems else [])
+
+
+def _write_stems(score: ScoreTick, path: Path, extras: Extras, suffix: str) -> list[Path]:
+    from orchestrion.media.audio import write_audio
+    from orchestrion.media.render import render_stems
+
+    folder = path.parent / f"{path.stem}-stems"
+    folder.mkdir()
+    files = []
+    for name, audio in render_stems(score, soundfont=extras.soundfont).items():
+        safe = "".join(c if c.isalnum() or c in " -_" else "_" for c in name).strip() or "track"
+        files.append(folder / f"{len(files) + 1:02d}-{safe}{suffix}")
+        write_audio(audio, files[-1])
+    return files
