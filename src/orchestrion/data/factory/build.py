@@ -23,6 +23,8 @@ SHARD = 100
 SHIPPED_ORDERS = 12_000  # of tunes whose arrangements may be passed on; about one in twelve is refused
 OTHER_ORDERS = 3_000
 
+SPLITS = ("train", "test", "validation")  # in the order of precedence
+
 Progress = Callable[[int, int], None]
 
 
@@ -185,29 +187,28 @@ def _split_scores(rows: list[dict[str, Any]]) -> None:
 
 
 def _without_crossings(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Rows without the held-out pieces whose melody shares a run of notes with training pieces, or validation with
-    test.
+    """Rows without the pieces whose melody shares a run of notes with pieces of another split, and the names of those
+    left out.
 
     The split is by tune, but arrangements set tunes in other modes and join their sections, which can make new runs
-    alike.
+    alike. What may be shipped is settled first, so that it does not depend on the rest; there, training pieces stay.
     """
     from orchestrion.data.corpus import decode_row
 
-    seen: set[tuple[int, ...]] = set()
+    owner: dict[tuple[int, ...], str] = {}
     crossing: list[str] = []
-    for split in ("train", "test", "validation"):
-        runs: set[tuple[int, ...]] = set()
-        for row in rows:
-            if row["split"] != split:
-                continue
-            piece = decode_row(row)
-            assert piece.score is not None
-            found = interval_runs(piece.score.tracks[piece.melody or 0].notes.numpy()["pitch"].tolist())
-            if found & seen:
-                crossing.append(row["id"])
-            else:
-                runs |= found
-        seen |= runs
+    for shipped in (True, False):
+        for split in SPLITS:
+            for row in rows:
+                if row["split"] != split or (row["licence"] == PUBLIC_DOMAIN) != shipped:
+                    continue
+                piece = decode_row(row)
+                assert piece.score is not None
+                runs = interval_runs(piece.score.tracks[piece.melody or 0].notes.numpy()["pitch"].tolist())
+                if any(owner.get(run, split) != split for run in runs):
+                    crossing.append(row["id"])
+                else:
+                    owner.update(dict.fromkeys(runs, split))
     left_out = set(crossing)
     return [row for row in rows if row["id"] not in left_out], crossing
 
