@@ -1,0 +1,7 @@
+"""`python -m orchestrion`."""
+
+import sys
+
+from orchestrion.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,238 @@
+"""Commands that make and describe music."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrion.cli import choices as c
+from orchestrion.cli.screen import carry_out, show_music
+
+app = typer.Typer()
+
+
+@app.command(epilog='Example: orchestrion generate "a slow waltz in D minor for flute and strings" -o waltz.wav')
+def generate(
+    prompt: Annotated[str, typer.Argument(help="What the music should be, in a sentence.")],
+    output: c.Output = Path("music.wav"),
+    bars: Annotated[int | None, typer.Option(help="Length in bars.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Length in seconds.")] = None,
+    tempo: Annotated[float | None, typer.Option(help="Quarter notes a minute.")] = None,
+    key: Annotated[str | None, typer.Option(help="Like 'D minor' or 'Bb major'.")] = None,
+    metre: Annotated[str | None, typer.Option(help="Like 3/4 or 6/8.")] = None,
+    instruments: Annotated[str | None, typer.Option(help="Names with commas, like 'flute, strings, drums'.")] = None,
+    temperature: c.Temperature = None,
+    top_p: c.TopP = None,
+    seed: c.Seed = None,
+    n: c.Pieces = 1,
+    soundfont: c.SoundFont = None,
+    stems: c.Stems = False,
+    sheet: c.Sheet = False,
+    system: c.System = "midicaps",
+    device: c.Device = "cpu",
+    json: c.Json = False,
+) -> None:
+    """Make music from a sentence. Options go before what the sentence says."""
+    from orchestrion.verbs.generate import generate
+
+    carry_out(
+        "Composing",
+        json,
+        lambda progress: generate(
+            prompt,
+            output,
+            bars=bars,
+            seconds=seconds,
+            tempo=tempo,
+            key=key,
+            metre=metre,
+            instruments=instruments,
+            temperature=temperature,
+            top_p=top_p,
+            seed=seed,
+            n=n,
+            soundfont=soundfont,
+            stems=stems,
+            sheet=sheet,
+            system=system,
+            device=device,
+            progress=progress,
+        ),
+        show_music,
+    )
+
+
+@app.command("continue", epilog="Example: orchestrion continue tune.mid --bars 8 -o longer.mid")
+def continue_(
+    source: c.Source,
+    output: c.Output = Path("continued.mid"),
+    bars: Annotated[int, typer.Option(help="How many bars to add.")] = 8,
+    temperature: c.Temperature = None,
+    seed: c.Seed = None,
+    n: c.Pieces = 1,
+    soundfont: c.SoundFont = None,
+    stems: c.Stems = False,
+    sheet: c.Sheet = False,
+    system: c.System = "getmusic",
+    device: c.Device = "cpu",
+    json: c.Json = False,
+) -> None:
+    """Go on where a file ends."""
+    from orchestrion.verbs.continue_ import continue_
+
+    carry_out(
+        "Continuing",
+        json,
+        lambda progress: continue_(
+            source,
+            output,
+            bars=bars,
+            temperature=temperature,
+            seed=seed,
+            n=n,
+            soundfont=soundfont,
+            stems=stems,
+            sheet=sheet,
+            system=system,
+            device=device,
+            progress=progress,
+        ),
+        show_music,
+    )
+
+
+@app.command(epilog="Example: orchestrion infill tune.mid --bars 9-12 -o mended.mid")
+def infill(
+    source: c.Source,
+    bars: Annotated[str, typer.Option(help="First and last bar to write anew, counted from 1, like 9-12.")],
+    output: c.Output = Path("infilled.mid"),
+    tracks: Annotated[str | None, typer.Option(help="Tracks to write anew, with commas; all if left out.")] = None,
+    temperature: c.Temperature = None,
+    seed: c.Seed = None,
+    n: c.Pieces = 1,
+    soundfont: c.SoundFont = None,
+    stems: c.Stems = False,
+    sheet: c.Sheet = False,
+    system: c.System = "getmusic",
+    device: c.Device = "cpu",
+    json: c.Json = False,
+) -> None:
+    """Write some bars of a file anew, to fit what stands around them."""
+    from orchestrion.verbs.infill import infill
+
+    carry_out(
+        "Filling in",
+        json,
+        lambda progress: infill(
+            source,
+            output,
+            bars=bars,
+            tracks=tracks,
+            temperature=temperature,
+            seed=seed,
+            n=n,
+            soundfont=soundfont,
+            stems=stems,
+            sheet=sheet,
+            system=system,
+            device=device,
+            progress=progress,
+        ),
+        show_music,
+    )
+
+
+@app.command(epilog="Example: orchestrion arrange tune.mid --keep melody --add bass,drums,piano -o band.wav")
+def arrange(
+    source: c.Source,
+    add: Annotated[str, typer.Option(help="Tracks to write, with commas, like bass,drums,piano.")],
+    output: c.Output = Path("arranged.mid"),
+    keep: Annotated[str | None, typer.Option(help="Tracks to keep, with commas; all if left out.")] = None,
+    temperature: c.Temperature = None,
+    seed: c.Seed = None,
+    n: c.Pieces = 1,
+    soundfont: c.SoundFont = None,
+    stems: c.Stems = False,
+    sheet: c.Sheet = False,
+    system: c.System = "getmusic",
+    device: c.Device = "cpu",
+    json: c.Json = False,
+) -> None:
+    """Keep some tracks of a file, note for note, and write others to go with them."""
+    from orchestrion.verbs.arrange import arrange
+
+    carry_out(
+        "Arranging",
+        json,
+        lambda progress: arrange(
+            source,
+            output,
+            keep=keep,
+            add=add,
+            temperature=temperature,
+            seed=seed,
+            n=n,
+            soundfont=soundfont,
+            stems=stems,
+            sheet=sheet,
+            system=system,
+            device=device,
+            progress=progress,
+        ),
+        show_music,
+    )
+
+
+@app.command(epilog="Example: orchestrion harmonize tune.abc -o chords.mid")
+def harmonize(
+    source: c.Source,
+    output: c.Output = Path("harmonized.mid"),
+    melody: Annotated[str | None, typer.Option(help="Track that carries the melody; found if left out.")] = None,
+    temperature: c.Temperature = None,
+    seed: c.Seed = None,
+    n: c.Pieces = 1,
+    soundfont: c.SoundFont = None,
+    stems: c.Stems = False,
+    sheet: c.Sheet = False,
+    system: c.System = "getmusic",
+    device: c.Device = "cpu",
+    json: c.Json = False,
+) -> None:
+    """Write chords for a melody."""
+    from orchestrion.verbs.harmonize import harmonize
+
+    carry_out(
+        "Harmonising",
+        json,
+        lambda progress: harmonize(
+            source,
+            output,
+            melody=melody,
+            temperature=temperature,
+            seed=seed,
+            n=n,
+            soundfont=soundfont,
+            stems=stems,
+            sheet=sheet,
+            system=system,
+            device=device,
+            progress=progress,
+        ),
+        show_music,
+    )
+
+
+@app.command(epilog="Example: orchestrion describe tune.mid --json")
+def describe(
+    source: c.Source,
+    seed: c.FixedSeed = 0,
+    url: c.Url = None,
+    model: c.Model = None,
+    json: c.Json = False,
+) -> None:
+    """Say in a sentence and in figures what is in a file."""
+    from orchestrion.verbs.describe import describe
+
+    carry_out("Listening", json, lambda progress: describe(source, seed=seed, url=url, model=model))

@@ -1,0 +1,119 @@
+"""Commands for research, and for looking around."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestrion.cli import choices as c
+from orchestrion.cli.screen import carry_out
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: orchestrion train getmusic --preset mini -o runs/getmusic")
+def train(
+    system: Annotated[str, typer.Argument(help="Name of the system.")],
+    preset: Annotated[str, typer.Option(help="Sizes of the network.")] = "mini",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of checkpoints and logs.")] = None,
+    data: Annotated[str, typer.Option(help="compact, full, or the path of a corpus.")] = "compact",
+    steps: Annotated[int | None, typer.Option(help="At most so many steps of each stage, for a trial.")] = None,
+    seed: c.FixedSeed = 0,
+    device: c.Device = "cpu",
+    json: c.Json = False,
+) -> None:
+    """Train a system; a killed run goes on where it was."""
+    from orchestrion.verbs.train import train
+
+    carry_out(
+        "Training",
+        json,
+        lambda progress: train(
+            system,
+            preset=preset,
+            folder=output,
+            data=data,
+            steps=steps,
+            seed=seed,
+            device=device,
+            progress=progress,
+        ),
+    )
+
+
+@app.command(epilog="Example: orchestrion evaluate generated --reference corpus")
+def evaluate(
+    source: Annotated[Path, typer.Argument(metavar="FILE|DIR", help="A score, or a folder of scores.")],
+    reference: Annotated[Path | None, typer.Option(help="Folder of scores to compare with.")] = None,
+    json: c.Json = False,
+) -> None:
+    """Measure scores with the symbolic metrics."""
+    from orchestrion.verbs.evaluate import evaluate
+
+    carry_out("Measuring", json, lambda progress: evaluate(source, reference=reference, progress=progress))
+
+
+@app.command(epilog="Example: orchestrion reproduce getmusic --seeds 0,1,2")
+def reproduce(
+    name: Annotated[str, typer.Argument(help="Name of the system.")],
+    seeds: Annotated[str, typer.Option(help="Whole numbers with commas.")] = "0,1,2",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the report.")] = None,
+    json: c.Json = False,
+) -> None:
+    """Check the headline claim of a paper in small."""
+    from orchestrion.errors import OptionError
+    from orchestrion.verbs.reproduce import reproduce
+
+    parts = [part.strip() for part in seeds.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise OptionError(f"{seeds!r} are no seeds; write whole numbers with commas, like 0,1,2.")
+    carry_out(
+        "Reproducing",
+        json,
+        lambda progress: reproduce(name, seeds=[int(part) for part in parts], folder=output, progress=progress),
+    )
+
+
+@app.command(epilog="Example: orchestrion systems getmusic --json")
+def systems(
+    name: Annotated[str | None, typer.Argument(help="Name of one system; all if left out.")] = None,
+    json: c.Json = False,
+) -> None:
+    """List the systems and what each can do."""
+    from orchestrion.verbs.systems import systems
+
+    carry_out("Looking", json, lambda progress: systems(name), show_systems)
+
+
+@app.command(epilog="Example: orchestrion doctor")
+def doctor(json: c.Json = False) -> None:
+    """Say what is installed and what works."""
+    from orchestrion.verbs.doctor import doctor
+
+    if not carry_out("Looking", json, lambda progress: doctor(), show_diagnosis).healthy:
+        raise typer.Exit(1)
+
+
+def show_systems(result: Any) -> str:
+    """A paragraph for each system."""
+    told = []
+    for entry in result.systems:
+        presets = ", ".join(f"{name} {count / 1e6:.1f} M" for name, count in entry["presets"].items())
+        weights = "weights ship with the package" if entry["bundled"] else "no weights ship"
+        told.append(f"{entry['name']}  {entry['title']}")
+        told.append(f"  {', '.join(entry['tasks'])} · {presets} · {weights}")
+    return "\n".join(told)
+
+
+def show_diagnosis(result: Any) -> str:
+    """A line for each finding."""
+    memory = f", {result.memory_gb} GB" if result.memory_gb is not None else ""
+    told = [f"orchestrion {result.orchestrion}, Python {result.python}, {result.platform}"]
+    told.append(f"{result.cores} cores{memory}")
+    told += [f"{name} {number or 'is missing'}" for name, number in result.packages.items()]
+    told += [f"extra {name}: {'installed' if found else 'not installed'}" for name, found in result.extras.items()]
+    told.append("weights: " + (", ".join(result.weights) or "none"))
+    told += [f"{'works' if check.works else 'FAILS'}  {check.name}: {check.detail}" for check in result.checks]
+    return "\n".join(told)
