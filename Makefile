@@ -34,7 +34,7 @@ check: install
 
 docs: install
 	$(RUN)/python docs/generate.py
-	$(RUN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build --strict --quiet
 
 clean:
 	rm -rf out site
