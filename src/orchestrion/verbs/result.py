@@ -28,8 +28,9 @@ def plain(value: Any) -> Any:
         return sorted((plain(item) for item in value), key=str)
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if hasattr(value, "tolist"):  # numpy and torch
-        return plain(value.tolist())
+    tolist = getattr(value, "tolist", None)  # numpy and torch
+    if callable(tolist):
+        return plain(tolist())
     return str(value)
 
 
