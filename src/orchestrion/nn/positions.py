@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
+from torch.nn import functional
 
 
 def sinusoidal_table(length: int, width: int, base: float = 10000.0) -> Float[Tensor, "length width"]:
@@ -33,3 +34,13 @@ def apply_rotary(
     sin, cos = table[0], table[1]
     even, odd = x[..., 0::2], x[..., 1::2]
     return torch.stack([even * cos - odd * sin, odd * cos + even * sin], dim=-1).flatten(-2)
+
+
+def timestep_features(
+    t: Shaped[Tensor, " batch"], width: int, max_period: float = 10000.0
+) -> Float[Tensor, "batch width"]:
+    """Cosines, then sines, of a diffusion step at geometrically spaced rates (Dhariwal & Nichol 2021, guided diffusion)."""
+    half = width // 2
+    rates = torch.exp(torch.arange(half, dtype=torch.float32, device=t.device) * (-math.log(max_period) / half))
+    angles = t[:, None].float() * rates
+    return functional.pad(torch.cat([torch.cos(angles), torch.sin(angles)], dim=-1), (0, width % 2))

@@ -21,7 +21,37 @@ GRID = 12  # steps a quarter note: the least common multiple of sixteenths (4) a
 ROLES = ("melody", "counter", "line", "chords", "pad", "bass", "drums")
 METRES = ((4, 4), (3, 4), (2, 4), (6, 8), (12, 8), (9, 8), (5, 4), (2, 2), (3, 8), (7, 8), (6, 4), (3, 2))
 MAX_BAR = 72  # steps in the longest metre above, 12/8 and 6/4
-DURATIONS = (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 14, 15, 16, 18, 20, 21, 24, 28, 30, 33, 36, 42, 45, 48, 54, 60, 72, 96, 144)
+DURATIONS = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    8,
+    9,
+    10,
+    12,
+    14,
+    15,
+    16,
+    18,
+    20,
+    21,
+    24,
+    28,
+    30,
+    33,
+    36,
+    42,
+    45,
+    48,
+    54,
+    60,
+    72,
+    96,
+    144,
+)
 REPEATS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 24)
 TEMPOS = tuple(round(40 * 1.06**i) for i in range(31))  # bpm, 6 % apart: less than listeners notice, 40 to 230
 LEVELS = (28, 40, 52, 62, 72, 82, 92, 104)  # mean velocity of a role
@@ -183,7 +213,12 @@ def reduce_quality(quality: str) -> str:
 
 def encode(arrangement: Arrangement, vocabulary: ArrangementVocabulary) -> list[int]:
     """Tokens of an arrangement, from BOS to EOS."""
-    return [vocabulary.bos, *encode_plan(arrangement, vocabulary), *_encode_bars(arrangement, vocabulary), vocabulary.eos]
+    return [
+        vocabulary.bos,
+        *encode_plan(arrangement, vocabulary),
+        *_encode_bars(arrangement, vocabulary),
+        vocabulary.eos,
+    ]
 
 
 def encode_plan(arrangement: Arrangement, vocabulary: ArrangementVocabulary) -> list[int]:

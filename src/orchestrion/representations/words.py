@@ -12,7 +12,9 @@ from rapidfuzz.distance import DamerauLevenshtein
 PAD, UNKNOWN = 0, 1
 NUMBER_RATIO = 1.06  # numbers above 32 fall into classes 6 % wide: 117 and 120 bpm are the same tempo to a listener
 SIMILARITY = 0.75  # share of letters that must agree for a misspelt word to be read as a known one
-_PATTERN = re.compile(r"[A-G](?:[#♯♭]|b(?![a-z]))?(?![A-Za-z'])|\d+/\d+|\d+|[a-z]+(?:'[a-z]+)?", re.ASCII | re.IGNORECASE)
+_PATTERN = re.compile(
+    r"[A-G](?:[#♯♭]|b(?![a-z]))?(?![A-Za-z'])|\d+/\d+|\d+|[a-z]+(?:'[a-z]+)?", re.ASCII | re.IGNORECASE
+)
 
 
 def split_words(text: str) -> list[str]:
@@ -22,7 +24,9 @@ def split_words(text: str) -> list[str]:
     ['a', 'slow', 'waltz', 'in', 'Bb', 'minor', '3/4', 'at', '<18>', 'bpm']
     """
     words = []
-    for match in _PATTERN.finditer(text.replace("-flat", "b").replace("-sharp", "#").replace(" flat", "b").replace(" sharp", "#")):
+    for match in _PATTERN.finditer(
+        text.replace("-flat", "b").replace("-sharp", "#").replace(" flat", "b").replace(" sharp", "#")
+    ):
         word = match.group()
         if word.isdigit():
             words.append(_number(int(word)))

@@ -1,0 +1,142 @@
+"""GETMusic's published checkpoints and constructor arguments, in our names (microsoft/muzic, folder getmusic)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from orchestrion.errors import WeightsError
+
+_INPUT = "roformer.input_transformers."
+_HEAD, _EMBEDDING = _INPUT + "lm_head.weight", _INPUT + "embeddings.word_embeddings.weight"
+_RENAMED = {
+    "embeddings.word_embeddings.weight": "network.tokens.weight",
+    "embeddings.token_type_embeddings.weight": "network.flags.weight",
+    "embeddings.time_embeddings.": "network.time.",
+    "embeddings.LayerNorm.": "network.norm.",
+    "embeddings_project.": "network.columns_in.",
+    "outputs_project.": "network.columns_out.",
+    "lm_head.bias": "network.head_bias",
+}
+_LAYER = {
+    "attention.output.dense.": "to_out.",
+    "attention.output.LayerNorm.": "attention_norm.",
+    "intermediate.dense.": "expand.",
+    "output.dense.": "contract.",
+    "output.LayerNorm.": "output_norm.",
+}
+COMPUTED = (
+    "log_at", "log_bt", "log_ct", "log_cumprod_at", "log_cumprod_bt", "log_cumprod_ct", "log_1_min_ct",
+    "log_1_min_cumprod_ct", _INPUT + "encoder.embed_positions.weight",
+)  # fmt: skip
+"""Entries of an official state dict that follow from the sizes: schedules and the rotary table."""
+
+
+def rename(key: str) -> tuple[str, int | None] | None:
+    """Our name of an official key, and which third of it (query, key, value) the entry is; None for what is computed.
+
+    Raises:
+        WeightsError: the key belongs to no GETMusic network.
+    """
+    if key in COMPUTED:
+        return None
+    if key in ("Lt_history", "Lt_count"):
+        return {"Lt_history": "diffusion.loss_history", "Lt_count": "diffusion.loss_count"}[key], None
+    if key == _HEAD:
+        return "network.tokens.weight", None
+    found = re.fullmatch(re.escape(_INPUT) + r"encoder\.layer\.(\d+)\.(.+)", key)
+    if found is not None:
+        layer, rest = f"network.encoder.layers.{found[1]}.", found[2]
+        part = re.fullmatch(r"attention\.self\.(query|key|value)\.(weight|bias)", rest)
+        if part is not None:
+            return f"{layer}to_qkv.{part[2]}", ("query", "key", "value").index(part[1])
+        for old, new in _LAYER.items():
+            if rest.startswith(old):
+                return layer + new + rest.removeprefix(old), None
+    for old, new in _RENAMED.items():
+        if key.startswith(_INPUT + old):
+            return new + key.removeprefix(_INPUT + old), None
+    raise WeightsError(f"The entry {key!r} belongs to no published GETMusic network.")
+
+
+def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """An official state dict (of `DiffusionRFM`, with or without the prefix "rfm.") in our names.
+
+    Raises:
+        WeightsError: an entry is unknown, or a part of attention is missing.
+    """
+    ours: dict[str, Tensor] = {}
+    thirds: dict[str, dict[int, Tensor]] = {}
+    plain = {key.removeprefix("rfm."): value for key, value in state.items()}
+    for key, value in plain.items():
+        renamed = rename(key)
+        if renamed is None or (key == _HEAD and _EMBEDDING in plain):  # tied: one tensor under two keys
+            continue
+        name, part = renamed
+        if part is None:
+            ours[name] = value
+        else:
+            thirds.setdefault(name, {})[part] = value
+    for name, parts in thirds.items():
+        if set(parts) != {0, 1, 2}:
+            raise WeightsError(f"The checkpoint lacks query, key or value of {name}; it is not whole.")
+        ours[name] = torch.cat([parts[0], parts[1], parts[2]])
+    return ours
+
+
+def arguments(official: Mapping[str, Any]) -> dict[str, Any]:
+    """Our constructor arguments from the official ones: of `DiffusionRFM`, `DiffusionRoformerModel`, `RoFormerConfig`, and the ranges
+    of the tracks.
+
+    Raises:
+        WeightsError: the schedule is one that the published code does not know.
+    """
+    diffusion = dict(official.get("DiffusionRFM", {}))
+    network = dict(official.get("DiffusionRoformerModel", {}))
+    config: dict[str, Any] = {}
+    for name, value in official.items():
+        if name.startswith("RoFormerConfig"):
+            config |= value
+    if diffusion.get("alpha_init_type", "alpha1") != "alpha1":
+        raise WeightsError(f"The schedule {diffusion['alpha_init_type']!r} is unknown; the published code has 'alpha1'.")
+    names = {
+        "embedding_size": "embedding",
+        "hidden_size": "width",
+        "num_hidden_layers": "num_layers",
+        "num_attention_heads": "num_heads",
+        "intermediate_size": "feed_forward",
+        "max_position_embeddings": "max_columns",
+        "hidden_dropout_prob": "dropout",
+    }
+    ours: dict[str, Any] = {names[name]: value for name, value in config.items() if name in names}
+    if "diffusion_step" in diffusion:
+        ours["steps"] = diffusion["diffusion_step"]
+    if "auxiliary_loss_weight" in diffusion:
+        ours["auxiliary_weight"] = diffusion["auxiliary_loss_weight"]
+    if "adaptive_auxiliary_loss" in diffusion:
+        ours["adaptive_auxiliary"] = diffusion["adaptive_auxiliary_loss"]
+    if "cond_weight" in network:
+        ours["source_weight"] = network["cond_weight"]
+    if "tracks_start" in official:
+        pairs = zip(official["tracks_start"], official["tracks_end"], strict=True)
+        ours["track_sizes"] = tuple(end - start + 1 for start, end in pairs)
+    return {**ours, "quirks": "official"}
+
+
+def read(path: str | Path, *, ema: bool = True) -> dict[str, Tensor]:
+    """Reads a published checkpoint file (.pth with `model` and `ema`) in our names; sampling uses the averaged weights.
+
+    Raises:
+        WeightsError: the file cannot be read safely, or holds no such network.
+    """
+    try:
+        held = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise WeightsError(f"The checkpoint {path} cannot be read safely ({type(error).__name__}).") from error
+    state = held.get("ema") if ema and held.get("ema") else held.get("model", held)
+    return convert(state)

@@ -1,0 +1,112 @@
+"""A bidirectional transformer encoder with normalisation after each block, rotary positions and an optional band."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from orchestrion.nn.attention import merge_heads, split_heads
+from orchestrion.nn.positions import apply_rotary, rotary_table
+
+
+def band_mask(length: int, reach: int, device: torch.device | None = None) -> Bool[Tensor, "length length"]:
+    """True where two steps are at most `reach` apart: what a step may attend to."""
+    steps = torch.arange(length, device=device)
+    return (steps[:, None] - steps[None, :]).abs() <= reach
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention, then a GELU perceptron, each with residual and LayerNorm after it (Vaswani et al. 2017; BERT).
+
+    Args:
+        width: channels; a multiple of `num_heads`.
+        feed_forward: hidden channels of the perceptron.
+        dropout: on attention weights and on both branches, in training.
+    """
+
+    def __init__(
+        self, *, width: int, num_heads: int, feed_forward: int, dropout: float = 0.0, norm_eps: float = 1e-12
+    ) -> None:
+        super().__init__()
+        if width % num_heads or (width // num_heads) % 2:
+            raise ValueError(f"width {width} over {num_heads} heads does not give an even head width")
+        self.num_heads = num_heads
+        self.dropout = nn.Dropout(dropout)
+        self.to_qkv = nn.Linear(width, 3 * width)
+        self.to_out = nn.Linear(width, width)
+        self.attention_norm = nn.LayerNorm(width, eps=norm_eps)
+        self.expand = nn.Linear(width, feed_forward)
+        self.contract = nn.Linear(feed_forward, width)
+        self.output_norm = nn.LayerNorm(width, eps=norm_eps)
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch time width"],
+        rotary: Float[Tensor, "2 time half"] | None = None,
+        mask: Bool[Tensor, "*#batch time time"] | None = None,
+    ) -> Float[Tensor, "batch time width"]:
+        """`rotary` turns queries and keys, not values; `mask` is True where attention is allowed."""
+        q, k, v = (split_heads(part, self.num_heads) for part in self.to_qkv(x).chunk(3, dim=-1))
+        if rotary is not None:
+            q, k = apply_rotary(q, rotary), apply_rotary(k, rotary)
+        if mask is not None and mask.ndim == 3:
+            mask = mask[:, None]
+        drop = self.dropout.p if self.training else 0.0
+        attended = merge_heads(functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=drop))
+        x = self.attention_norm(x + self.dropout(self.to_out(attended)))
+        return self.output_norm(x + self.dropout(self.contract(functional.gelu(self.expand(x)))))
+
+
+class Encoder(nn.Module):
+    """RoFormer (Su et al. 2021): `num_layers` bidirectional layers whose attention knows only distances.
+
+    Args:
+        width: channels in and out.
+        num_layers, num_heads, feed_forward: sizes of the layers.
+        max_length: longest sequence.
+        dropout: in training.
+        rotary: whether queries and keys are rotated; without, the encoder does not know the order of steps.
+    """
+
+    rotary: Tensor | None
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        num_layers: int,
+        num_heads: int,
+        feed_forward: int,
+        max_length: int,
+        dropout: float = 0.0,
+        rotary: bool = True,
+        norm_eps: float = 1e-12,
+    ) -> None:
+        super().__init__()
+        self.max_length = max_length
+        self.layers = nn.ModuleList(
+            EncoderLayer(
+                width=width, num_heads=num_heads, feed_forward=feed_forward, dropout=dropout, norm_eps=norm_eps
+            )
+            for _ in range(num_layers)
+        )
+        table = rotary_table(max_length, width // num_heads) if rotary else None
+        self.register_buffer("rotary", table, persistent=False)
+
+    def forward(
+        self, x: Float[Tensor, "batch time width"], mask: Bool[Tensor, "*#batch time time"] | None = None
+    ) -> Float[Tensor, "batch time width"]:
+        """Encodes at most `max_length` steps.
+
+        Raises:
+            ValueError: there are more.
+        """
+        length = x.shape[1]
+        if length > self.max_length:
+            raise ValueError(f"{length} steps are more than the {self.max_length} that the encoder was made for")
+        rotary = self.rotary[:, :length] if self.rotary is not None else None
+        for layer in self.layers:
+            x = layer(x, rotary, mask)
+        return x

@@ -1,0 +1,162 @@
+"""Parity with the published GETMusic: network, diffusion, loss and sampling, for every reference case that is there."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import getmusic_cases as reference
+
+from orchestrion.hub.official import getmusic as official
+from orchestrion.paradigms.discrete_diffusion import TimeSample, choose_by_gumbel, gumbel, log_one_hot
+from orchestrion.paradigms.scheduled_reveal import reveal_schedule
+from orchestrion.systems.getmusic import GETMusic
+
+
+def each(kind):
+    return pytest.mark.parametrize("folder", reference.cases(kind), ids=lambda folder: folder.name)
+
+
+def close(ours, published, tolerance):
+    torch.testing.assert_close(ours, published, rtol=tolerance, atol=tolerance)
+
+
+def close_logs(ours, published, tolerance):
+    """Near −70, the floor of log-probabilities, ten times the tolerance is allowed."""
+    deep = published < -60
+    torch.testing.assert_close(ours[~deep], published[~deep], rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(ours[deep], published[deep], rtol=0, atol=10 * tolerance)
+
+
+@each("network")
+def test_network(folder):
+    model, data, tolerance = reference.system(folder), reference.Data(folder), reference.tolerance(folder)
+    with torch.inference_mode():
+        x, t, source = data["tokens"], data["timestep"], data["condition_flag"].bool()
+        columns = model.network.embed_columns(x, t, source)
+        close(columns, data["columns_in"], tolerance)
+        close(model.network.encoder(columns), data["encoder_out"], tolerance)
+        close(model.network(x, t, source).flatten(1, 2), data["logits"], tolerance)
+        if "long_tokens" in data.arrays:
+            x, t, source = data["long_tokens"], data["long_timestep"], data["long_condition_flag"].bool()
+            logits = model.network.head(model.network.hidden(x, t, source)[:, :, data["long_columns"]])
+            close(logits, data["long_logits"], tolerance)
+
+
+@each("network")
+def test_every_published_key_has_its_place_at_full_size(folder):
+    keys = json.loads((folder / "paper_keys.json").read_text())
+    with torch.device("meta"):
+        model = GETMusic.from_preset("paper")
+        state = {key: torch.empty(shape) for key, shape in keys.items() if not key.startswith("_")}
+    assert sum(p.numel() for p in model.parameters()) == keys["_parameters"]
+    ours = official.convert(state)
+    assert {key: tuple(value.shape) for key, value in ours.items()} == {
+        key: tuple(value.shape) for key, value in model.state_dict().items()
+    }
+    prefixed = official.convert({f"rfm.{key}": value for key, value in state.items()})
+    assert prefixed.keys() == ours.keys()
+
+
+@each("diffusion")
+def test_diffusion(folder):
+    model, data, tolerance = reference.system(folder), reference.Data(folder), reference.tolerance(folder)
+    diffusion = model.diffusion
+    for ours, published in {
+        "log_keep": "log_at",
+        "log_swap": "log_bt",
+        "log_mask": "log_ct",
+        "log_unmasked": "log_1_min_ct",
+        "log_keep_total": "log_cumprod_at",
+        "log_swap_total": "log_cumprod_bt",
+        "log_mask_total": "log_cumprod_ct",
+        "log_unmasked_total": "log_1_min_cumprod_ct",
+    }.items():
+        close(getattr(diffusion, ours), data[f"schedule.{published}"], tolerance)
+    x0, xt, t = data["q.x0"], data["q.xt"], data["q.t"]
+    source = data["q.condition_flag"].bool()
+    log_x0, flat = log_one_hot(x0.flatten(1), diffusion.classes), xt.flatten(1)
+    with torch.inference_mode():
+        prediction = diffusion.log_prediction(model.network(xt, t, source).flatten(1, 2))
+    close_logs(prediction.mT, data["q.predict_start"], tolerance)
+    close_logs(diffusion.marginal(log_x0, t).mT, data["q.q_pred_x0"], tolerance)
+    one = diffusion.transition(log_one_hot(flat, diffusion.classes), t)
+    close_logs(one.mT, data["q.q_pred_one_timestep_xt"], tolerance)
+    close_logs(diffusion.posterior(log_x0, flat, t).mT, data["q.posterior_true"], tolerance)
+    close_logs(diffusion.posterior(prediction, flat, t).mT, data["q.posterior_model"], tolerance)
+    noised = diffusion.add_noise(x0.flatten(1), data["q_sample.t"], data["q_sample.uniform"].mT)
+    assert torch.equal(noised, data["q_sample.tokens"])
+    legal = model.legal.clone()
+    legal[:12, -1], legal[12:] = True, True
+    legal = legal.repeat_interleave(x0.shape[-1], 0)
+    noisy = data["q.predict_start"].mT + gumbel(data["sample_legal.uniform"].mT)
+    assert torch.equal(noisy.masked_fill(~legal, -70).argmax(-1), data["sample_legal.tokens"])
+    assert choose_by_gumbel(log_x0, data["q_sample.uniform"].mT).shape == flat.shape
+
+
+@each("loss")
+def test_loss(folder):
+    model, data, tolerance = reference.system(folder), reference.Data(folder), reference.tolerance(folder)
+    source, present = data["condition_flag"].bool(), data["not_empty"].bool()
+    time = TimeSample(data["t"], data["pt"])
+    with torch.inference_mode():
+        found = model.exact_loss(data["x0"], source, present, time, data["uniform"].mT)
+    torch.testing.assert_close(found.loss.float(), data["loss"].float(), rtol=tolerance, atol=0)
+    torch.testing.assert_close(found.decoder_nll.float(), data["decoder_nll"].float(), rtol=tolerance, atol=0)
+    diffusion = model.diffusion
+    diffusion.loss_history.copy_(data["Lt_history_before"])
+    diffusion.remember(time.t, found.divergence)
+    torch.testing.assert_close(diffusion.loss_history, data["Lt_history_after"], rtol=tolerance, atol=1e-6)
+    uniform = torch.full((diffusion.steps,), 1 / diffusion.steps)
+    torch.testing.assert_close(diffusion.time_probabilities(), uniform)  # not yet seen often enough
+    diffusion.loss_count.copy_(data["Lt_count_after"].clamp(min=11))
+    importance, drawn = data["importance_probabilities"], data["importance_t"]
+    histories = (data["Lt_history_before"], data["Lt_history_after"])
+    found = []
+    for history in histories:
+        diffusion.loss_history.copy_(history)
+        found.append(diffusion.time_probabilities())
+    assert min(float((p - importance).abs().max()) for p in found) < tolerance
+    torch.testing.assert_close(importance[drawn], data["importance_pt"])
+
+
+@each("sampling")
+def test_sampling(folder):
+    model, data = reference.system(folder), reference.Data(folder)
+    uniforms, exponentials = iter(data["uniform"]), iter(data["exponential"])
+    steps = []
+    x, source, present = data["x"][0], data["condition_flag"][0].bool(), data["not_empty"][0].bool()
+    result = model.sample_exactly(
+        x,
+        source,
+        present,
+        uniform=lambda shape: next(uniforms),
+        exponential=lambda count: next(exponentials)[:count],
+        watch=steps.append,
+    )
+    assert len(steps) == reference.about(folder)["calls"]
+    assert [step.t for step in steps] == data["step_t"].tolist()
+    for number, step in enumerate(steps):
+        assert torch.equal(step.before, data["step_in"][number]), number
+        assert torch.equal(step.after, data["step_out"][number]), number
+        assert torch.equal(step.counts, data["step_counts"][number]), number
+    assert torch.equal(result, data["result"][0])
+    masked = (x == model.vocabulary.mask).view(-1, 2, x.shape[1]).sum((1, 2))
+    table = reveal_schedule(masked.tolist(), model.diffusion.steps)
+    assert torch.equal(table[1:], data["n_sample"][1:].clamp(min=0))
+
+
+@each("sampling")
+def test_schedules(folder):
+    if not (folder / "functions.json").exists():
+        pytest.skip("no tables here")
+    for name, table in reference.functions(folder).items():
+        steps, masked = name.split(" ", 1)
+        counts = json.loads(masked.split("=")[1])
+        ours = reveal_schedule(counts, int(steps.split("=")[1]))
+        published = torch.tensor(table)
+        assert torch.equal(ours[1:, : published.shape[1]], published[1:].clamp(min=0)), name
+        assert ours.sum(0).tolist() == counts
