@@ -1,0 +1,121 @@
+"""What systems can do: one protocol a task. Verbs are written against these, so a new system needs no new command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from symusic.core import ScoreTick
+
+    from orchestrion.theory.keys import Key
+
+Progress = Callable[[int, int], None]
+"""Called with the work done and the work in all, in any unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Music:
+    """A score that a system made, and what it reports about it as plain values: what was asked, chosen, mapped, left out."""
+
+    score: ScoreTick
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Generates(Protocol):
+    """Text to music."""
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        n: int = 1,
+        seed: int = 0,
+        bars: int | None = None,
+        seconds: float | None = None,
+        tempo: float | None = None,
+        key: Key | None = None,
+        metre: tuple[int, int] | None = None,
+        instruments: Sequence[int] | None = None,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        progress: Progress | None = None,
+    ) -> list[Music]:
+        """`n` pieces from a sentence; what the keywords say goes before what the sentence says."""
+        ...
+
+
+@runtime_checkable
+class Continues(Protocol):
+    """Music that goes on where a score ends."""
+
+    def continue_(
+        self, score: ScoreTick, *, bars: int, seed: int = 0, temperature: float = 1.0, progress: Progress | None = None
+    ) -> Music:
+        """The score with `bars` more."""
+        ...
+
+
+@runtime_checkable
+class Infills(Protocol):
+    """New music inside a score."""
+
+    def infill(
+        self,
+        score: ScoreTick,
+        *,
+        bars: tuple[int, int],
+        tracks: Sequence[str] = (),
+        seed: int = 0,
+        temperature: float = 1.0,
+        progress: Progress | None = None,
+    ) -> Music:
+        """The score with the bars [first, last), counted from 0, written anew in the tracks named, or in all."""
+        ...
+
+
+@runtime_checkable
+class Arranges(Protocol):
+    """Other tracks for those that are kept."""
+
+    def arrange(
+        self,
+        score: ScoreTick,
+        *,
+        add: Sequence[str],
+        keep: Sequence[str] = (),
+        seed: int = 0,
+        temperature: float = 1.0,
+        progress: Progress | None = None,
+    ) -> Music:
+        """The tracks kept, note for note, and those added."""
+        ...
+
+
+@runtime_checkable
+class Harmonizes(Protocol):
+    """Chords for a melody."""
+
+    def harmonize(
+        self,
+        score: ScoreTick,
+        *,
+        melody: str | None = None,
+        seed: int = 0,
+        temperature: float = 1.0,
+        progress: Progress | None = None,
+    ) -> Music:
+        """The score with a track of chords."""
+        ...
+
+
+TASKS: dict[str, type] = {
+    "generate": Generates,
+    "continue_": Continues,
+    "infill": Infills,
+    "arrange": Arranges,
+    "harmonize": Harmonizes,
+}
+"""Method → protocol; a card may name only these."""
