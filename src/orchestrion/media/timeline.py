@@ -126,9 +126,8 @@ class Timeline:
         """The tick that sounds after so many seconds."""
         seconds = np.asarray(second, dtype=np.float64)
         at = _segment(self._tempo_second, seconds)
-        return _like(
-            second, self._tempo_tick[at] + (seconds - self._tempo_second[at]) * 1e6 * self.tpq / self._mspq[at]
-        )
+        ticks = self._tempo_tick[at] + (seconds - self._tempo_second[at]) * 1e6 * self.tpq / self._mspq[at]
+        return _like(second, ticks)
 
     @overload
     def tick_to_bar(self, tick: float) -> float: ...
