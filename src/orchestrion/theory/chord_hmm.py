@@ -12,7 +12,16 @@ from functools import lru_cache
 import numpy as np
 
 KINDS = ("maj", "min", "aug", "dim", "7", "maj7", "min7", "hdim7")  # in the order of the published code
-KIND_INTERVALS = ((0, 4, 7), (0, 3, 7), (0, 4, 8), (0, 3, 6), (0, 4, 7, 10), (0, 4, 7, 11), (0, 3, 7, 10), (0, 3, 6, 10))
+KIND_INTERVALS = (
+    (0, 4, 7),
+    (0, 3, 7),
+    (0, 4, 8),
+    (0, 3, 6),
+    (0, 4, 7, 10),
+    (0, 4, 7, 11),
+    (0, 3, 7, 10),
+    (0, 3, 6, 10),
+)
 CHORDS = 1 + 12 * len(KINDS)  # index 0: no chord; 1 + 8 · root + kind
 SCALE = (0, 2, 4, 5, 7, 9, 11)
 OUT_OF_KEY, KEY_CHANGE, CHORD_CHANGE, CONCENTRATION = 0.01, 0.001, 0.5, 100.0
@@ -79,8 +88,38 @@ def pitch_vectors(
     return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
 
 
+@lru_cache
+def _move_groups() -> tuple[np.ndarray, np.ndarray]:
+    """Chords of a key that are equally likely in it share all their moves: [12, groups, 97] who belongs to a group, and
+    [12, groups, 97] the log-probability of moving from it to each chord (−inf for groups that a key does not have)."""
+    p, same = key_chord_distribution(), np.log(same_key_transitions())
+    levels = [np.unique(row) for row in p]
+    size = max(map(len, levels))
+    belongs = np.zeros((12, size, CHORDS), bool)
+    moves = np.full((12, size, CHORDS), -np.inf)
+    for key, level in enumerate(levels):
+        for group, value in enumerate(level):
+            belongs[key, group] = p[key] == value
+            first, *others = np.flatnonzero(belongs[key, group])
+            moves[key, group] = same[key, first]
+            moves[key, group, first] = same[key, others[0], first] if others else -np.inf  # alone, it can only stay
+    return belongs, moves
+
+
 def best_path(vectors: np.ndarray) -> np.ndarray:
-    """[frames] most likely chord of each frame (Viterbi), 0 for none and 1 + 8 · root + kind else.
+    """[frames] most likely chord of each frame, 0 for none and 1 + 8 · root + kind else.
+
+    Args:
+        vectors: `pitch_vectors`.
+    """
+    return best_states(vectors) % CHORDS
+
+
+def best_states(vectors: np.ndarray) -> np.ndarray:
+    """[frames] the most likely states, 97 · key + chord (Viterbi); where nothing sounds several may be equally likely.
+
+    The exact best path, with 10 candidates a state in place of 1,164: of the chords of one key that are equally likely in
+    it only the leader can be the origin of a move, a chord can stay, and a change of key starts at a leading state.
 
     Args:
         vectors: `pitch_vectors`.
@@ -91,29 +130,33 @@ def best_path(vectors: np.ndarray) -> np.ndarray:
     norms = np.linalg.norm(members, axis=1, keepdims=True)
     templates = np.divide(members, norms, out=np.zeros_like(members), where=norms > 0)
     evidence = CONCENTRATION * vectors @ templates.T
-    prior, same = np.log(key_chord_distribution()), np.log(same_key_transitions())
+    prior = np.log(key_chord_distribution())
     change = np.log(KEY_CHANGE / 11) + prior
+    stay = np.log(same_key_transitions()[0, 0, 0])
+    belongs, moves = _move_groups()
+    outside = np.where(belongs, 0.0, -np.inf)
+    keys, own = np.arange(12)[:, None], np.arange(12 * CHORDS).reshape(12, CHORDS)
     score = -np.log(12) + prior + evidence[0]
-    came = np.zeros((len(vectors), 12, CHORDS), int)
+    came = np.zeros((len(vectors), 12, CHORDS), np.int32)
     for frame in range(1, len(vectors)):
-        within = score[:, :, None] + same
-        origin = within.argmax(1)
-        best = np.take_along_axis(within, origin[:, None], 1)[:, 0]
-        origin += np.arange(12)[:, None] * CHORDS
-        leader = score.max(1)
-        first = int(leader.argmax())
-        others = np.where(np.arange(12) == first, -np.inf, leader)
-        second = int(others.argmax())
-        for key in range(12):
-            other = second if key == first else first
-            arrived = leader[other] + change[key]
-            better = arrived > best[key]
-            best[key] = np.where(better, arrived, best[key])
-            origin[key] = np.where(better, other * CHORDS + int(score[other].argmax()), origin[key])
-        came[frame], score = origin, best + evidence[frame]
+        grouped = score[:, None, :] + outside
+        leaders = grouped.argmax(2)
+        within = np.take_along_axis(grouped, leaders[:, :, None], 2) + moves
+        group = within.argmax(1)
+        best = np.take_along_axis(within, group[:, None], 1)[:, 0]
+        stays = score + stay
+        origin = np.where(stays >= best, own, keys * CHORDS + leaders[keys, group])
+        best = np.maximum(best, stays)
+        first = score.max(1)
+        king = int(first.argmax())
+        second = int(np.where(np.arange(12) == king, -np.inf, first).argmax())
+        other = np.where(np.arange(12) == king, second, king)
+        arrived = first[other][:, None] + change
+        origin = np.where(arrived > best, (other * CHORDS + score.argmax(1)[other])[:, None], origin)
+        came[frame], score = origin, np.maximum(best, arrived) + evidence[frame]
     state = int(score.argmax())
     path = [state]
     for frame in range(len(vectors) - 1, 0, -1):
         state = int(came[frame].reshape(-1)[state])
         path.append(state)
-    return np.array(path[::-1]) % CHORDS
+    return np.array(path[::-1])

@@ -142,7 +142,12 @@ def nearest_chord(pitch_classes: Iterable[int], candidates: Iterable[Chord]) -> 
 
 def _quality(text: str, symbol: str) -> str:
     squeezed = text.replace(" ", "").replace("(", "").replace(")", "").replace("♭", "b").replace("♯", "#")
-    for form in (text, squeezed, squeezed.replace("-", "") if len(squeezed) > 3 else squeezed, squeezed.lower().replace("-", "")):
+    for form in (
+        text,
+        squeezed,
+        squeezed.replace("-", "") if len(squeezed) > 3 else squeezed,
+        squeezed.lower().replace("-", ""),
+    ):
         if form in _SPELLINGS:
             return _SPELLINGS[form]
     raise ValueError(f"chord symbol {symbol!r} has the unknown quality {text!r}")

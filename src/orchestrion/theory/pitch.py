@@ -8,9 +8,7 @@ SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 FLATS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 USUAL = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")  # the spelling with fewest accidentals in use
 NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_NAME = re.compile(
-    r"([A-Ga-g])\s*(?:[- ]?(sharp|flat|natural)\b|([#♯b♭x𝄪♮]+(?![a-z])|(?:#|♯|b|♭)*))?", re.IGNORECASE
-)
+_NAME = re.compile(r"([A-Ga-g])\s*(?:[- ]?(sharp|flat|natural)\b|([#♯b♭x𝄪♮]+(?![a-z])|(?:#|♯|b|♭)*))?", re.IGNORECASE)
 
 
 def pitch_class(name: str) -> int:
