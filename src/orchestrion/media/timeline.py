@@ -82,7 +82,8 @@ class Timeline:
             pickup: as for the constructor, where the score does not write its pick-up as a short first bar.
         """
         tempos, metres = score.tempos.numpy(), score.time_signatures.numpy()
-        ends = [int(track.notes.end()) for track in score.tracks if len(track.notes)]
+        notes = [track.notes.numpy() for track in score.tracks if len(track.notes)]
+        ends = [int((part["time"] + part["duration"]).max()) for part in notes]
         return cls(
             tpq=score.ticks_per_quarter,
             tempos=zip(tempos["time"].tolist(), tempos["mspq"].tolist(), strict=True),
