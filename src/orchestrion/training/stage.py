@@ -38,7 +38,8 @@ class Share:
 
 
 Data = Callable[[int, Share], Any]
-"""Step → this share of the step's batch. It depends on nothing else, so that a resumed run sees the same batches."""
+"""Step → this share of the step's batch. It depends on nothing else, so that a resumed run sees the same batches. What it
+draws from the global generators of torch and `random` is the same at each visit of a step, too."""
 
 
 @dataclass(slots=True)
@@ -81,6 +82,8 @@ class Stage:
         ema: decay of the average of weights, which replaces them at the end of the stage; None: no average.
         ema_every: steps between updates of the average.
         precision: "float32" or "bfloat16" (matrix products only).
+        helpers: modules that are trained or used along but are no part of the system, such as discriminators; they are
+            kept in checkpoints, not in its weights.
     """
 
     name: str
@@ -92,6 +95,7 @@ class Stage:
     ema: float | None = None
     ema_every: int = 1
     precision: str = "float32"
+    helpers: Mapping[str, nn.Module] = field(default_factory=dict)
 
 
 def warmup_cosine(warmup: int, steps: int, floor: float = 0.05) -> Callable[[int], float]:

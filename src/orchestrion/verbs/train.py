@@ -44,6 +44,8 @@ def train(
         InputError: there is no such corpus.
         OutputError: the folder cannot be made.
     """
+    import torch
+
     from orchestrion.data.corpus import load_corpus
     from orchestrion.systems.registry import load
     from orchestrion.training.trainer import Trainer
@@ -51,6 +53,7 @@ def train(
 
     options.within("--steps", steps, 1, 10**9)
     check_device(device)
+    torch.manual_seed(seed)  # the first weights belong to the run
     model = load(system, preset=preset, device=device)
     target = Path(folder) if folder is not None else Path("runs") / f"{system}-{preset}"
     try:

@@ -1,0 +1,215 @@
+"""What a training tells while it runs: a file with every step, lines on stderr, TensorBoard, Weights & Biases."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from orchestrion.errors import MissingDependencyError, OrchestrionError
+
+FILE = "log.jsonl"
+
+
+@dataclass(slots=True)
+class Record:
+    """What one objective did in one step. Numbers on the device are fetched when many are written at once."""
+
+    stage: str
+    step: int
+    objective: str
+    loss: Tensor | float
+    weight: float
+    rate: float
+    norm: Tensor | float | None = None
+    parts: dict[str, float] = field(default_factory=dict)
+
+
+class TrainingLog:
+    """Collects records and writes them every few seconds.
+
+    Args:
+        folder: of the run; None: nothing is written (all processes but the first).
+        at: length of the log file in bytes at the checkpoint that the run goes on from; the rest is cut off.
+        step: global step that the run goes on from.
+        seconds: between writes.
+        lines: whether to print a line on stderr with each write.
+        tensorboard: whether to write for TensorBoard, where it is installed.
+        wandb: project of Weights & Biases; None: not used.
+
+    Raises:
+        MissingDependencyError: `wandb` is asked for and is not installed.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        at: int = 0,
+        step: int = 0,
+        seconds: float = 10.0,
+        lines: bool = True,
+        tensorboard: bool = True,
+        wandb: str | None = None,
+    ) -> None:
+        self.last: dict[str, dict[str, float]] = {}
+        self._seconds, self._lines = seconds, lines
+        self._pending: list[tuple[int, Record]] = []
+        self._file = self._board = self._wandb = None
+        self._written = time.monotonic()
+        if folder is None:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / FILE
+        self._file = path.open("ab")
+        self._file.truncate(min(at, path.stat().st_size))
+        if tensorboard and importlib.util.find_spec("tensorboard") is not None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
+        if wandb is not None:
+            if importlib.util.find_spec("wandb") is None:
+                raise MissingDependencyError(
+                    "Logging to Weights & Biases needs the package wandb; install it or leave it out."
+                )
+            import wandb as client  # type: ignore[import-not-found]
+
+            self._wandb = client.init(project=wandb, dir=str(folder), id=folder.resolve().name, resume="allow")
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to write."""
+        return time.monotonic() - self._written >= self._seconds
+
+    def add(self, global_step: int, record: Record) -> None:
+        """Takes a record; it is written later."""
+        self._pending.append((global_step, record))
+
+    def add_figures(self, global_step: int, stage: str, step: int, figures: Mapping[str, float]) -> None:
+        """Takes figures of a validation and writes all there is."""
+        self.write()
+        figures = {name: float(value) for name, value in figures.items()}
+        self.last.setdefault(stage, {}).update({f"validation {name}": value for name, value in figures.items()})
+        self._line({"stage": stage, "step": step, "validation": figures})
+        self._publish(global_step, {f"{stage}/validation/{name}": value for name, value in figures.items()})
+        if self._lines and self._file is not None:
+            told = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+            sys.stderr.write(f"{stage} step {step}: validation {told}\n")
+
+    def write(self) -> None:
+        """Writes what was collected.
+
+        Raises:
+            OrchestrionError: a loss is not a number.
+        """
+        pending, self._pending = self._pending, []
+        now = time.monotonic()
+        seconds, self._written = now - self._written, now
+        if not pending:
+            return
+        _fetch([record for _, record in pending])
+        for _, record in pending:
+            if not math.isfinite(record.loss):
+                raise OrchestrionError(
+                    f"The loss {record.objective!r} became {record.loss} at step {record.step} of stage "
+                    f"{record.stage!r}; lower its learning rate and start again from the last checkpoint."
+                )
+            figures = {
+                "loss": record.loss,
+                "weight": record.weight,
+                "rate": record.rate,
+                "norm": record.norm,
+                **record.parts,
+            }
+            place = {"stage": record.stage, "step": record.step, "objective": record.objective}
+            self._line(place | {name: value for name, value in figures.items() if value is not None})
+            last = self.last.setdefault(record.stage, {})
+            last[record.objective] = float(record.loss)
+            last |= {f"{record.objective} {name}": value for name, value in record.parts.items()}
+        if self._file is not None:
+            self._file.flush()
+            self._summarise(pending, seconds)
+
+    def position(self) -> int:
+        """Length of the file in bytes, with all that was collected in it."""
+        self.write()
+        return self._file.tell() if self._file is not None else 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes what is open."""
+        for held in (self._file, self._board):
+            if held is not None:
+                held.close()
+        if self._wandb is not None:
+            self._wandb.finish()
+
+    def _line(self, entry: dict[str, Any]) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps(entry).encode() + b"\n")
+
+    def _summarise(self, pending: list[tuple[int, Record]], seconds: float) -> None:
+        """One line on stderr, and one point in the curves, for all records since the last time."""
+        groups: dict[tuple[str, str], list[Record]] = {}
+        for _, record in pending:
+            groups.setdefault((record.stage, record.objective), []).append(record)
+        global_step, last = pending[-1]
+        curves: dict[str, float] = {}
+        for (stage, objective), records in groups.items():
+            name = f"{stage}/{objective}"
+            curves[name] = sum(float(record.loss) for record in records) / len(records)
+            curves[f"{name}/rate"] = records[-1].rate
+            curves |= {f"{name}/{part}": value for part, value in records[-1].parts.items()}
+            if records[-1].norm is not None:
+                curves[f"{name}/norm"] = float(records[-1].norm)
+        self._publish(global_step, curves)
+        if self._lines:
+            steps = len({(record.stage, record.step) for _, record in pending})
+            items = sum(record.weight for _, record in pending if record.objective == last.objective)
+            told = ", ".join(f"{objective} {curves[f'{stage}/{objective}']:.4f}" for stage, objective in groups)
+            speed = f"{steps / max(seconds, 1e-9):.2f} steps/s, {items / max(seconds, 1e-9):.0f} items/s"
+            sys.stderr.write(f"{last.stage} step {last.step}: {told}, {speed}, {_memory():.2f} GB\n")
+            sys.stderr.flush()
+
+    def _publish(self, global_step: int, curves: Mapping[str, float]) -> None:
+        if self._board is not None:
+            for name, value in curves.items():
+                self._board.add_scalar(name, value, global_step)
+        if self._wandb is not None:
+            self._wandb.log(dict(curves), step=global_step)
+
+
+def _fetch(records: list[Record]) -> None:
+    """Brings the numbers of many records from the device at once."""
+    for name in ("loss", "norm"):
+        held = [record for record in records if isinstance(getattr(record, name), Tensor)]
+        if held:
+            values = torch.stack([getattr(record, name).double() for record in held]).tolist()
+            for record, value in zip(held, values, strict=True):
+                setattr(record, name, value)
+
+
+def _memory() -> float:
+    """Largest memory so far in GB: of the accelerator where there is one, else of the process."""
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return torch.cuda.max_memory_allocated() / 1e9
+    if importlib.util.find_spec("resource") is None:  # Windows
+        return math.nan
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

@@ -1,0 +1,136 @@
+"""One objective at work: its optimiser, and the step from shares of a batch to new weights."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from orchestrion.errors import OptionError, OrchestrionError
+from orchestrion.training.log import Record
+from orchestrion.training.processes import Processes
+from orchestrion.training.stage import Objective, Stage
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def seed_everything(*numbers: int) -> None:
+    """Seeds the global generators of torch and of `random` with a hash of `numbers`."""
+    digest = hashlib.blake2b(repr(numbers).encode(), digest_size=8).digest()
+    seed = int.from_bytes(digest, "big") >> 1
+    torch.manual_seed(seed)
+    random.seed(seed)
+
+
+class Runner:
+    """Takes the steps of one objective.
+
+    Args:
+        number: of the objective in its stage.
+        seed: numbers that the randomness of a step depends on, beside the step, the objective and the share.
+        parts: shares that a batch is split into, over all processes.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        stage: Stage,
+        *,
+        number: int,
+        seed: tuple[int, ...],
+        parts: int,
+        processes: Processes,
+    ) -> None:
+        if stage.precision not in PRECISIONS:
+            known = ", ".join(PRECISIONS)
+            raise OptionError(
+                f"The precision {stage.precision!r} of stage {stage.name!r} is unknown; use one of {known}."
+            )
+        self.objective = objective
+        self.parameters: list[nn.Parameter] = list(objective.parameters)
+        self.optimiser = objective.optimiser(self.parameters)
+        self._rates = [group["lr"] for group in self.optimiser.param_groups]
+        self._stage, self._number, self._seed = stage, number, seed
+        self._parts, self._processes = parts, processes
+        self._device = self.parameters[0].device.type
+
+    def due(self, step: int) -> bool:
+        """Whether the objective runs in this step."""
+        return step % self.objective.every == 0
+
+    def step(self, step: int, shares: Iterator[tuple[int, Any]]) -> Record:
+        """One step: gradients of all shares, averaged by the weights of their losses, then clipped and applied.
+
+        Args:
+            shares: this process's shares of the batch, with their numbers.
+
+        Raises:
+            OrchestrionError: a loss has a negative weight, or nothing was counted in the whole batch.
+        """
+        factor = self.objective.schedule(step)
+        for group, rate in zip(self.optimiser.param_groups, self._rates, strict=True):
+            group["lr"] = rate * factor
+        self.optimiser.zero_grad(set_to_none=True)
+        loss, weight, parts = self._gradients(step, shares)
+        norm = None
+        if self.objective.clip is not None:
+            norm = nn.utils.clip_grad_norm_(self.parameters, self.objective.clip)
+        self.optimiser.step()
+        return Record(self._stage.name, step, self.objective.name, loss, weight, self._rates[0] * factor, norm, parts)
+
+    def _gradients(
+        self, step: int, shares: Iterator[tuple[int, Any]]
+    ) -> tuple[Tensor | float, float, dict[str, float]]:
+        """Leaves the gradients of the batch with the parameters; gives its loss, its weight and other figures."""
+        alone = self._parts == 1
+        mean: Tensor | float = 0.0
+        total = 0.0
+        sums: dict[str, float] = {}
+        dtype = PRECISIONS[self._stage.precision]
+        for part, batch in shares:
+            seed_everything(*self._seed, step, self._number, part)
+            with torch.autocast(self._device, dtype, enabled=dtype != torch.float32):
+                loss = self.objective.loss(batch)
+            if not loss.weight >= 0:
+                raise OrchestrionError(
+                    f"The loss {self.objective.name!r} has the weight {loss.weight}; give what was counted."
+                )
+            if loss.weight == 0:
+                continue
+            (loss.value if alone else loss.value * loss.weight).backward()
+            mean = loss.value.detach().double() if alone else mean + loss.value.detach().double() * loss.weight
+            total += loss.weight
+            for name, value in loss.parts.items():
+                sums[name] = sums.get(name, 0.0) + float(value) * loss.weight
+        if not alone:
+            mean, total, sums = self._over_processes(mean, total, sums)
+        if total == 0:
+            raise OrchestrionError(
+                f"The loss {self.objective.name!r} counted nothing at step {step}; look at its data."
+            )
+        if not alone:
+            mean = mean / total
+            for parameter in self.parameters:
+                if parameter.grad is not None:
+                    parameter.grad.div_(total)
+        return mean, total, {name: value / total for name, value in sums.items()}
+
+    def _over_processes(
+        self, mean: Tensor | float, total: float, sums: dict[str, float]
+    ) -> tuple[Tensor | float, float, dict[str, float]]:
+        """Sums of losses, weights, figures and gradients over the processes."""
+        if self._processes.count == 1:
+            return mean, total, sums
+        reached = [float(parameter.grad is not None) for parameter in self.parameters]
+        mean, total, *rest = self._processes.sum([float(mean), total, *reached])
+        for parameter, times in zip(self.parameters, rest, strict=True):
+            if times and parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        self._processes.sum_tensors([parameter.grad for parameter in self.parameters if parameter.grad is not None])
+        names = self._processes.union(sums)
+        values = self._processes.sum([sums.get(name, 0.0) for name in names])
+        return mean, total, dict(zip(names, values, strict=True))

@@ -1,0 +1,212 @@
+"""Runs the stages of a training, and goes on where a killed one was."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from orchestrion.errors import OptionError
+from orchestrion.training.checkpoint import Checkpoint, newest_checkpoint, remove_unfinished, write_checkpoint
+from orchestrion.training.interruption import Interruption
+from orchestrion.training.log import TrainingLog
+from orchestrion.training.plan import check_stages, describe, require_same
+from orchestrion.training.processes import Processes
+from orchestrion.training.stage import Stage
+from orchestrion.training.stage_run import StageRun, kept_randomness
+
+Progress = Callable[[int, int], None]
+PROGRESS_SECONDS = 0.1  # between calls of `progress`: a bar need not be drawn more often
+
+
+class Trainer:
+    """Trains `model` through `stages`.
+
+    All randomness of a step depends on the seed, the stage and the step alone, so that a run that was killed and
+    started again by the same call has the losses, to the last digit, of one that was not (on a GPU as far as its kernels
+    are deterministic). Under `accelerate launch` every process takes its shares of each batch; the losses are those of
+    one process with the same shares.
+
+    Args:
+        model: what is trained; its weights are changed in place.
+        stages: run one after the other.
+        folder: of checkpoints and logs. A run that is in it already is gone on with.
+        seed: of everything random.
+        max_steps: at most so many steps of each stage.
+        accumulate: shares that each process splits its part of a batch into, one at a time in memory.
+        checkpoint_seconds: between checkpoints; there is one at the end of each stage as well.
+        log_seconds: between writes of the log.
+        tensorboard: whether to write for TensorBoard, where it is installed.
+        wandb: project of Weights & Biases; None: not used.
+        progress: called with steps done and steps in all; without, a line of text is printed on stderr now and then.
+
+    Raises:
+        OptionError: an argument is out of range, or an objective trains what belongs to neither the model nor a helper.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        stages: Sequence[Stage],
+        *,
+        folder: str | Path,
+        seed: int = 0,
+        max_steps: int | None = None,
+        accumulate: int = 1,
+        checkpoint_seconds: float = 300.0,
+        log_seconds: float = 10.0,
+        tensorboard: bool = True,
+        wandb: str | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        for name, value in (("accumulate", accumulate), ("max_steps", max_steps)):
+            if value is not None and value < 1:
+                raise OptionError(f"{name} is {value}; it must be at least 1.")
+        check_stages(model, stages)
+        self.model, self.stages, self.folder, self.seed = model, list(stages), Path(folder), seed
+        self.steps = [stage.steps if max_steps is None else min(stage.steps, max_steps) for stage in stages]
+        self.accumulate = accumulate
+        self.checkpoint_seconds, self.log_seconds = checkpoint_seconds, log_seconds
+        self._tensorboard, self._wandb, self._progress = tensorboard, wandb, progress
+        self._told = self._saved = time.monotonic()
+
+    def run(self) -> dict[str, dict[str, float]]:
+        """Trains to the end; the model is in evaluation mode then.
+
+        Returns:
+            For each stage its last figures: the loss of each objective under its name, others as "<objective> <figure>",
+            and "validation <figure>".
+
+        Raises:
+            OptionError: the run in the folder was begun with other arguments.
+            WeightsError: its last checkpoint is damaged.
+            OutputError: a checkpoint cannot be written.
+            OrchestrionError: a loss is not a number, or counts nothing.
+            KeyboardInterrupt, SystemExit: the process was told to stop; a checkpoint was written before.
+        """
+        self._processes = Processes()
+        self._interruption = Interruption(self._processes)
+        start = self._begin()
+        with ExitStack() as stack:
+            self._log = stack.enter_context(self._open_log(start))
+            stack.enter_context(self._interruption.noted())
+            stack.enter_context(kept_randomness(self.model))
+            self._saved = time.monotonic()
+            for number in range(start.stage, len(self.stages)):
+                self._run_stage(number, start if number == start.stage and start.step else None)
+        self.model.eval()
+        return self._log.last
+
+    def _begin(self) -> Checkpoint:
+        """Puts weights where they were, the same in all processes; gives the place to go on from."""
+        modules = [self.model, *(module for _, module in self._helpers())]
+        for module in modules:
+            module.to(self._processes.device)
+        parts = self._processes.count * self.accumulate
+        self._plan = describe(self.model, self.stages, self.steps, seed=self.seed, parts=parts)
+        start = newest_checkpoint(self._checkpoints)
+        if start is not None:
+            require_same(self.folder, start.state["plan"], self._plan)
+            self.model.load_state_dict(start.under("model."))
+            for name, module in self._helpers():
+                module.load_state_dict(start.under(name))
+        start = start or Checkpoint(0, 0, {}, {})
+        place = [float(start.stage), float(start.step)]
+        if self._processes.sum(place) != [value * self._processes.count for value in place]:
+            raise OptionError(
+                f"The processes do not see the same checkpoints in {self.folder}; give a folder that they share."
+            )
+        self._processes.share_state(modules)
+        if self._processes.first:
+            remove_unfinished(self._checkpoints)
+        return start
+
+    def _open_log(self, start: Checkpoint) -> TrainingLog:
+        log = TrainingLog(
+            self.folder if self._processes.first else None,
+            at=start.state.get("log", 0),
+            step=self._global(start.stage, start.step),
+            seconds=self.log_seconds,
+            lines=self._progress is None,
+            tensorboard=self._tensorboard,
+            wandb=self._wandb,
+        )
+        log.last |= start.state.get("figures", {})
+        return log
+
+    def _run_stage(self, number: int, start: Checkpoint | None) -> None:
+        stage, steps = self.stages[number], self.steps[number]
+        run = StageRun(
+            self.model, stage, seed=(self.seed, number), accumulate=self.accumulate, processes=self._processes
+        )
+        if start is not None:
+            run.restore(start)
+        with run.learning():
+            for step in range(start.step if start is not None else 0, steps):
+                for record in run.step(step):
+                    self._log.add(self._global(number, step), record)
+                if self._log.due:
+                    self._log.write()
+                if step + 1 < steps:
+                    self._between(run, number, step + 1)
+            run.finish()
+            self._validate(run, number, steps)
+        self._save(number + 1, 0, None)
+        self._tell(number, steps, now=True)
+        if self._interruption.told():
+            self._interruption.leave()
+
+    def _between(self, run: StageRun, number: int, step: int) -> None:
+        """What there is to do between steps: validation and a checkpoint if it is time, and stopping."""
+        if step % run.stage.validate_every == 0:
+            self._validate(run, number, step)
+        self._tell(number, step)
+        told = self._interruption.told()
+        if told or time.monotonic() - self._saved >= self.checkpoint_seconds:
+            self._save(number, step, run)
+        if told:
+            self._interruption.leave()
+
+    def _validate(self, run: StageRun, number: int, step: int) -> None:
+        figures = run.validate()
+        if figures:
+            self._log.add_figures(self._global(number, step), run.stage.name, step, figures)
+
+    def _tell(self, number: int, step: int, *, now: bool = False) -> None:
+        time_now = time.monotonic()
+        if self._progress is not None and (now or time_now - self._told >= PROGRESS_SECONDS):
+            self._told = time_now
+            self._progress(self._global(number, step), sum(self.steps))
+
+    def _save(self, number: int, step: int, run: StageRun | None) -> None:
+        """Writes a checkpoint; `run`: of a stage that is not at its end."""
+        if self._processes.first:
+            tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+            for name, module in self._helpers():
+                tensors |= {name + key: value for key, value in module.state_dict().items()}
+            state: dict[str, Any] = {"plan": self._plan, "log": self._log.position(), "figures": self._log.last}
+            if run is not None:
+                held, state["stage"] = run.held()
+                tensors |= held
+            write_checkpoint(self._checkpoints, Checkpoint(number, step, tensors, state))
+        self._saved = time.monotonic()
+
+    def _helpers(self) -> list[tuple[str, nn.Module]]:
+        """The helpers of all stages, with the beginning of their names in checkpoints."""
+        return [
+            (f"helper.{number}.{name}.", module)
+            for number, stage in enumerate(self.stages)
+            for name, module in stage.helpers.items()
+        ]
+
+    def _global(self, stage: int, step: int) -> int:
+        """Steps done in all stages."""
+        return sum(self.steps[:stage]) + step
+
+    @property
+    def _checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
