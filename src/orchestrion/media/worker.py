@@ -1,0 +1,119 @@
+"""The process in which parsers run that can crash, hang or eat memory; `isolation` starts it and talks to it.
+
+A request is a JSON object with `task` and `text`, the reply one with `midi` (base64) and `bars`, or with `error`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+MOST_MEMORY = 4 << 30  # bytes of address space
+ABC_SECONDS = 20.0
+
+
+def engraving_to_midi(text: str, kind: str) -> dict[str, Any]:
+    """What verovio plays of a sheet, repeats played out.
+
+    Args:
+        kind: "xml" (MusicXML) or "humdrum".
+
+    Returns:
+        `midi`, the file in base64, and `bars`, the positions of the bar lines in quarters.
+
+    Raises:
+        ValueError: verovio does not understand it.
+    """
+    import verovio
+
+    verovio.enableLog(verovio.LOG_OFF)
+    toolkit = verovio.toolkit()
+    toolkit.setInputFrom(kind)
+    if not toolkit.loadData(text):
+        raise ValueError("it is not written as the format asks")
+    midi = toolkit.renderToMIDI()
+    timemap = toolkit.renderToTimemap({"includeMeasures": True})
+    return {"midi": midi, "bars": [float(event["qstamp"]) for event in timemap if "measureOn" in event]}
+
+
+def abc_to_midi(text: str) -> dict[str, Any]:
+    """What the abc2midi program, which symusic ships, plays of one tune; chord symbols are not played.
+
+    Returns:
+        `midi`, the file in base64; `bars` is empty.
+
+    Raises:
+        ValueError: it finds no tune.
+    """
+    import symusic
+
+    program = Path(symusic.__file__).parent / "bin" / "abc2midi"
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "tune.abc", Path(folder) / "tune.mid"
+        source.write_text(text, encoding="utf-8")
+        subprocess.run(
+            [program, source.name, "-silent", "-NGUI", "-NCOM", "-o", target.name],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            timeout=ABC_SECONDS,
+            check=False,
+        )
+        if not target.is_file():
+            raise ValueError("no tune can be made out in it")
+        return {"midi": base64.b64encode(target.read_bytes()).decode(), "bars": []}
+
+
+TASKS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "musicxml": lambda text: engraving_to_midi(text, "xml"),
+    "kern": lambda text: engraving_to_midi(text, "humdrum"),
+    "abc": abc_to_midi,
+}
+
+
+def answer(request: bytes) -> bytes:
+    """The reply to one request."""
+    asked = json.loads(request)
+    try:
+        reply = TASKS[asked["task"]](asked["text"])
+    except (ValueError, subprocess.TimeoutExpired) as error:
+        reply = {"error": str(error)}
+    except MemoryError:
+        reply = {"error": "it needs too much memory"}
+    return json.dumps(reply).encode()
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # not on every system
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = MOST_MEMORY if hard == resource.RLIM_INFINITY else min(MOST_MEMORY, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
+def main(reading: int, writing: int) -> None:
+    """Answers requests until the other side closes."""
+    from multiprocessing.connection import Connection
+
+    _limit_memory()
+    requests, replies = Connection(reading, writable=False), Connection(writing, readable=False)
+    while True:
+        try:
+            request = requests.recv_bytes()
+        except EOFError:
+            return
+        replies.send_bytes(answer(request))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
