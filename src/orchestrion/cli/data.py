@@ -74,6 +74,8 @@ def caption(
     seed: c.FixedSeed = 0,
     url: c.Url = None,
     model: c.Model = None,
+    workers: c.Workers = None,
+    cluster: Annotated[bool, typer.Option("--cluster", help="Use the machines of a Ray cluster.")] = False,
     json: c.Json = False,
 ) -> None:
     """Caption all MIDI files of a folder, in the schema of the MidiCaps data set."""
@@ -82,5 +84,14 @@ def caption(
     carry_out(
         "Captioning",
         json,
-        lambda progress: data_caption(folder, output, seed=seed, url=url, model=model, progress=progress),
+        lambda progress: data_caption(
+            folder,
+            output,
+            seed=seed,
+            url=url,
+            model=model,
+            workers=workers,
+            cluster=cluster,
+            progress=progress,
+        ),
     )

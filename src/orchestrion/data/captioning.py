@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,8 @@ from orchestrion.data.caption_check import Read, write_truthfully
 from orchestrion.data.caption_facts import MOST_INSTRUMENTS, Facts
 from orchestrion.data.captions import CaptionWriter, GrammarWriter
 from orchestrion.data.factory.moods import moods as moods_by_rule
-from orchestrion.errors import InputError, OrchestrionError
+from orchestrion.data.pipeline import map_files
+from orchestrion.errors import InputError
 
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
@@ -28,7 +31,9 @@ if TYPE_CHECKING:
 TagGenres = Callable[["ScoreTick", SymbolicFeatures], tuple[Sequence[str], Sequence[float]]]
 SUFFIXES = (".mid", ".midi")
 TEST_SHARE = 10  # one file in ten belongs to the test set, by its content
-REWRITES = 8  # attempts at a wording that the run has not had yet
+REWRITES = 8  # attempts of the writer at a wording that the run has not had yet
+MOST_REWRITES = 64  # and of the grammar after it
+SECONDS_A_FILE = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,43 +153,68 @@ def caption_folder(
     tag_genres: TagGenres | None = None,
     writer: CaptionWriter | None = None,
     seed: int = 0,
-    progress: Callable[[Iterable[Path]], Iterable[Path]] | None = None,
+    workers: int | None = None,
+    cluster: bool = False,
+    timeout: float | None = SECONDS_A_FILE,
+    progress: Callable[[int, int], None] | None = None,
 ) -> CaptionRun:
     """Captions all MIDI files under `folder` into a parquet file in the released schema; files that fail are listed.
 
-    No two captions are alike: a wording that has been used is written anew.
+    No two captions are alike: a wording that has been used is written anew. A killed run goes on where it was.
 
     Args:
-        progress: wraps the list of files, for a progress bar.
+        workers, cluster, timeout, progress: as for `pipeline.map_files`; `read`, `tag_genres` and `writer` must be
+            things that can be pickled.
 
     Raises:
         InputError: no MIDI files, or none that can be described.
+        OutputError: the table cannot be written.
     """
     files = midi_files(folder)
-    rows, failures, used = [], [], set()
-    for path in progress(files) if progress is not None else files:
-        try:
-            row: dict[str, Any] = {}
-            for attempt in range(REWRITES):
-                row = caption_file(
-                    path, root=folder, seed=seed + attempt, read=read, tag_genres=tag_genres, writer=writer
-                )
-                if row["caption"] not in used:
-                    break
-            used.add(row["caption"])
-            rows.append(row)
-        except OrchestrionError as error:
-            failures.append((path.relative_to(folder).as_posix(), str(error)))
-    if not rows:
+    work = partial(caption_file, root=folder, seed=seed, read=read, tag_genres=tag_genres, writer=writer)
+    journal = output.with_name(f".{output.name}.progress")
+    run = map_files(work, files, workers=workers, cluster=cluster, resume=journal, timeout=timeout, progress=progress)
+    failures = [(path.relative_to(folder).as_posix(), why) for path, why in run.failures]
+    if not len(run):
+        run.forget()
         raise InputError(
             f"None of the {len(files)} MIDI files in {folder} can be described; the first says: {failures[0][1]}"
         )
-    write_rows(rows, output)
-    return CaptionRun(output, len(rows), tuple(failures))
+
+    def again(path: Path, attempt: int) -> dict[str, Any]:
+        other = writer if attempt < REWRITES else None  # what a language model cannot say anew, the grammar can
+        return caption_file(path, root=folder, seed=seed + attempt, read=read, tag_genres=tag_genres, writer=other)
+
+    rows = write_rows(_unlike(run.results(), again, failures), output)
+    run.forget()
+    return CaptionRun(output, rows, tuple(sorted(failures)))
 
 
-def write_rows(rows: Sequence[dict[str, Any]], output: Path) -> None:
-    """Rows to a parquet file with the released column types; whole or not at all."""
+def _unlike(
+    results: Iterable[tuple[Path, dict[str, Any]]],
+    again: Callable[[Path, int], dict[str, Any]],
+    failures: list[tuple[str, str]],
+) -> Iterator[dict[str, Any]]:
+    """Rows whose captions are all different, in order; `again` writes one anew."""
+    used: set[bytes] = set()
+    for path, row in results:
+        for attempt in range(1, MOST_REWRITES + 1):
+            mark = hashlib.blake2b(row["caption"].encode(), digest_size=12).digest()
+            if mark not in used:
+                used.add(mark)
+                yield row
+                break
+            row = again(path, attempt)
+        else:
+            failures.append((row["location"], f"No wording was found that {MOST_REWRITES} attempts had not used."))
+
+
+def write_rows(rows: Iterable[dict[str, Any]], output: Path) -> int:
+    """Rows to a parquet file with the released column types, some at a time; whole or not at all. Returns how many.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -214,5 +244,9 @@ def write_rows(rows: Sequence[dict[str, Any]], output: Path) -> None:
             ("test_set", pa.bool_()),
         ]
     )
-    with atomic_write(output) as temporary:
-        pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), temporary, compression="zstd")
+    count, rows = 0, iter(rows)
+    with atomic_write(output) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        while block := list(islice(rows, 10_000)):
+            writer.write_table(pa.Table.from_pylist(block, schema=schema))
+            count += len(block)
+    return count

@@ -45,11 +45,17 @@ def run_on_cluster(
             "Work on a cluster needs Ray; install it with: pip install 'orchestrion[cluster]'."
         ) from error
     if not ray.is_initialized():
-        ray.init(log_to_driver=False)
+        ray.init(log_to_driver=False, logging_level="warning")
+    ray.data.DataContext.get_current().enable_progress_bars = False  # the caller has its own
     workers = min(workers or int(ray.cluster_resources().get("CPU", 1)), count)
     rows = [{"number": number, "item": pickle.dumps(item)} for number, item in items]
     data = ray.data.from_items(rows, override_num_blocks=min(count, max(4 * workers, count // 1000)))
-    outcomes = data.map_batches(RemoteGuard, fn_constructor_args=(work, timeout), batch_size=BATCH, concurrency=workers)
+    outcomes = data.map_batches(
+        RemoteGuard,
+        fn_constructor_args=(work, timeout),
+        batch_size=BATCH,
+        compute=ray.data.ActorPoolStrategy(size=workers),
+    )
     for row in outcomes.iter_rows():
         if row["number"] == STOP:
             raise OptionError(str(row["text"]))

@@ -77,14 +77,17 @@ class Journal:
             file.write(head)
             return file
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = self.path.open("r+b" if self.path.is_file() else "w+b")
-        if file.readline() == head:
-            self._read(file)
-        else:
+        if self.path.is_file():
+            file = self.path.open("r+b")
+            if file.readline(len(head)) == head:
+                self._read(file)
+                return file
             file.seek(0)
             file.truncate()
-            file.write(head)
-            file.flush()
+        else:
+            file = self.path.open("w+b")
+        file.write(head)
+        file.flush()
         return file
 
     def _read(self, file: IO[bytes]) -> None:
@@ -103,7 +106,8 @@ class Journal:
     def _unwritable(self, error: OSError) -> OutputError:
         where = self.path if self.path is not None else tempfile.gettempdir()
         return OutputError(
-            f"The progress of the run cannot be written to {where} ({error.strerror}); make room or choose another place."
+            f"The progress of the run cannot be written to {where} ({error.strerror}); "
+            "make room there or choose another place."
         )
 
 

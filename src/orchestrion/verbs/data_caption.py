@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,28 +26,23 @@ def data_caption(
     seed: int = 0,
     url: str | None = None,
     model: str | None = None,
+    workers: int | None = None,
+    cluster: bool = False,
     progress: Progress | None = None,
 ) -> Captioned:
-    """Captions all MIDI files under `folder`; files that fail are listed.
+    """Captions all MIDI files under `folder`; files that fail are listed, a killed run goes on.
 
     Raises:
         InputError: there is no MIDI file, or none that can be described.
         OutputError: the table cannot be written.
+        MissingDependencyError: `cluster` without the extra of that name.
     """
     from orchestrion.data.captioning import caption_folder
     from orchestrion.representations.prompt import parse_prompt
     from orchestrion.systems.symbolic_tagger import SymbolicTagger
 
+    options.within("--workers", workers, 1, 1024)
     target = options.check_output(Path(output), (".parquet",))
-
-    def watched(files: Iterable[Path]) -> Iterator[Path]:
-        paths = list(files)
-        for done, path in enumerate(paths):
-            if progress is not None:
-                progress(done, len(paths))
-            yield path
-        if progress is not None:
-            progress(len(paths), len(paths))
 
     run = caption_folder(
         Path(folder),
@@ -57,6 +51,8 @@ def data_caption(
         tag_genres=SymbolicTagger.load().tag,
         writer=caption_writer(url, model),
         seed=seed,
-        progress=watched,
+        workers=workers,
+        cluster=cluster,
+        progress=progress,
     )
     return Captioned(run.output, run.rows, run.failures)

@@ -10,6 +10,7 @@ from orchestrion.errors import InputError, OptionError, OutputError
 from orchestrion.verbs import options
 from orchestrion.verbs.result import Progress, Result
 
+SECONDS_A_SCORE = 600.0
 SCORE_SUFFIXES = (".mid", ".midi", ".musicxml", ".mxl", ".xml", ".abc", ".krn")
 
 
@@ -85,6 +86,15 @@ def data_render(
         soundfont=Path(soundfont) if soundfont else None,
         stems=stems,
     )
-    run = map_files(work, paths, workers=workers, cluster=cluster, resume=target / ".progress", progress=progress)
+    run = map_files(
+        work,
+        paths,
+        workers=workers,
+        cluster=cluster,
+        resume=target / ".progress",
+        timeout=SECONDS_A_SCORE,
+        progress=progress,
+    )
+    run.forget()
     failures = tuple((str(path), str(reason)) for path, reason in run.failures)
     return Rendered(target, len(paths) - len(failures), failures)

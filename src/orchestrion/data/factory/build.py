@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,10 @@ from orchestrion.data.factory.scores import CHORALE_SOURCE, chorale_files, chora
 from orchestrion.data.factory.sources import PUBLIC_DOMAIN, Tune, read_tunes
 from orchestrion.data.factory.splits import assign_splits, interval_runs
 from orchestrion.data.piece import Piece
+from orchestrion.data.pipeline import map_files
 
 SHARD = 100
+SECONDS_A_SHARD = 1800.0
 SHIPPED_ORDERS = 12_000  # of tunes whose arrangements may be passed on; about one in twelve is refused
 OTHER_ORDERS = 3_000
 
@@ -73,16 +74,16 @@ def build_corpus(
     shards.mkdir(parents=True, exist_ok=True)
     _check_stamp(shards, {"seed": seed, "limit": limit, "orders": [SHIPPED_ORDERS, OTHER_ORDERS]}, resume)
     jobs = [job for job in plan_jobs(shards, limit=limit, seed=seed) if not _finished(job.path)]
-    total = sum(len(job.work) for job in jobs)
-    done = 0
-    if progress:
-        progress(done, total)
-    with ProcessPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        for made in pool.map(_build_shard, jobs):
-            done += made
-            if progress:
-                progress(done, total)
-    return _join(folder, shards)
+    sizes = [0, *accumulate(len(job.work) for job in jobs)]
+
+    def count(done: int, _: int) -> None:
+        if progress:
+            progress(sizes[done], sizes[-1])  # shards end almost in their order
+
+    run = map_files(_build_shard, jobs, workers=workers, timeout=SECONDS_A_SHARD, progress=count, name=_name_of_job)
+    run.forget()
+    lost = [(f"shard {job.path.stem}", why) for job, why in run.failures]
+    return _join(folder, shards, lost)
 
 
 def plan_jobs(shards: Path, *, limit: int | None, seed: int) -> list[Job]:
@@ -126,6 +127,10 @@ def _check_stamp(shards: Path, stamp: dict, resume: bool) -> None:
     path.write_text(json.dumps(stamp))
 
 
+def _name_of_job(job: Job) -> str:
+    return job.path.name
+
+
 def _finished(path: Path) -> bool:
     return path.is_file() and path.with_suffix(".jsonl").is_file()  # the list of failures is written last
 
@@ -152,11 +157,11 @@ def _build_shard(job: Job) -> int:
     return len(job.work)
 
 
-def _join(folder: Path, shards: Path) -> BuildReport:
+def _join(folder: Path, shards: Path, lost: list[tuple[str, str]]) -> BuildReport:
     import pyarrow.parquet as pq
 
-    rows, skipped = [], []
-    for path in sorted(shards.glob("*.parquet")):
+    rows, skipped = [], list(lost)
+    for path in filter(_finished, sorted(shards.glob("*.parquet"))):
         rows += pq.read_table(path).to_pylist()
         skipped += [tuple(json.loads(line)) for line in path.with_suffix(".jsonl").read_text().splitlines()]
     _split_scores(rows)
