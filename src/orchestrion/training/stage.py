@@ -38,8 +38,8 @@ class Share:
 
 
 Data = Callable[[int, Share], Any]
-"""Step → this share of the step's batch. It depends on nothing else, so that a resumed run sees the same batches. What it
-draws from the global generators of torch and `random` is the same at each visit of a step, too."""
+"""Step → this share of the step's batch. It depends on nothing else, so that a resumed run sees the same batches. What
+it draws from the global generators of torch and `random` is the same at each visit of a step, too."""
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -27,8 +28,8 @@ class Trainer:
     """Trains `model` through `stages`.
 
     All randomness of a step depends on the seed, the stage and the step alone, so that a run that was killed and
-    started again by the same call has the losses, to the last digit, of one that was not (on a GPU as far as its kernels
-    are deterministic). Under `accelerate launch` every process takes its shares of each batch; the losses are those of
+    started again by the same call has the losses, to the last digit, of one that was not (on a GPU as far as its
+    kernels are deterministic). Under `accelerate launch` every process takes its shares of each batch; the losses are those of
     one process with the same shares.
 
     Args:
@@ -42,7 +43,8 @@ class Trainer:
         log_seconds: between writes of the log.
         tensorboard: whether to write for TensorBoard, where it is installed.
         wandb: project of Weights & Biases; None: not used.
-        progress: called with steps done and steps in all; without, a line of text is printed on stderr now and then.
+        progress: called with steps done and steps in all. Without, and where stderr is no terminal, a line of text is
+            printed on stderr with each write of the log.
 
     Raises:
         OptionError: an argument is out of range, or an objective trains what belongs to neither the model nor a helper.
@@ -78,8 +80,8 @@ class Trainer:
         """Trains to the end; the model is in evaluation mode then.
 
         Returns:
-            For each stage its last figures: the loss of each objective under its name, others as "<objective> <figure>",
-            and "validation <figure>".
+            For each stage its last figures: the loss of each objective under its name, others as "<objective>
+            <figure>", and "validation <figure>".
 
         Raises:
             OptionError: the run in the folder was begun with other arguments.
@@ -131,7 +133,7 @@ class Trainer:
             at=start.state.get("log", 0),
             step=self._global(start.stage, start.step),
             seconds=self.log_seconds,
-            lines=self._progress is None,
+            lines=self._progress is None or not sys.stderr.isatty(),
             tensorboard=self._tensorboard,
             wandb=self._wandb,
         )
