@@ -1,7 +1,7 @@
 """Chords by a hidden Markov model of key and chord (Magenta's chord inference, as used by GETMusic and its relatives).
 
-States are pairs of a major scale (12) and a chord (97: none, or one of 12 roots × 8 kinds). A frame's pitch classes, weighted
-by duration, are compared with each chord; chords prefer the tones of the scale; scales hardly ever change.
+States are pairs of a major scale (12) and a chord (97: none, or one of 12 roots × 8 kinds). A frame's pitch classes,
+weighted by duration, are compared with each chord; chords prefer the tones of the scale; scales hardly ever change.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def pitch_vectors(
 
     Args:
         starts, ends, pitches: of notes, in any unit of time.
-        boundaries: times at which a frame ends and the next begins, ascending; the first frame begins and the last ends with the music.
+        boundaries: times at which a frame ends and the next begins, ascending; the first frame begins and
+            the last ends with the music.
     """
     starts, ends = np.asarray(starts, float), np.asarray(ends, float)
     classes = np.asarray(pitches, int) % 12
@@ -118,8 +119,8 @@ def best_path(vectors: np.ndarray) -> np.ndarray:
 def best_states(vectors: np.ndarray) -> np.ndarray:
     """[frames] the most likely states, 97 · key + chord (Viterbi); where nothing sounds several may be equally likely.
 
-    The exact best path, with 10 candidates a state in place of 1,164: of the chords of one key that are equally likely in
-    it only the leader can be the origin of a move, a chord can stay, and a change of key starts at a leading state.
+    The exact best path, with 10 candidates a state in place of 1,164: of the chords of one key that are equally likely
+    in it only the leader can be the origin of a move, a chord can stay, and a change of key starts at a leading state.
 
     Args:
         vectors: `pitch_vectors`.

@@ -18,29 +18,35 @@ INTERVALS: dict[str, tuple[int, ...]] = {
     "hdim7": (0, 3, 6, 10), "dim7": (0, 3, 6, 9), "maj6": (0, 4, 7, 9), "min6": (0, 3, 7, 9), "9": (0, 4, 7, 10, 2),
     "maj9": (0, 4, 7, 11, 2), "min9": (0, 3, 7, 10, 2), "11": (0, 4, 7, 10, 2, 5), "min11": (0, 3, 7, 10, 2, 5),
     "13": (0, 4, 7, 10, 2, 9), "maj13": (0, 4, 7, 11, 2, 9), "min13": (0, 3, 7, 10, 2, 9), "aug7": (0, 4, 8, 10),
-    "7sus4": (0, 5, 7, 10), "7b9": (0, 4, 7, 10, 1), "7#9": (0, 4, 7, 10, 3), "7b5": (0, 4, 6, 10), "add9": (0, 4, 7, 2),
+    "7sus4": (0, 5, 7, 10), "7b9": (0, 4, 7, 10, 1), "7#9": (0, 4, 7, 10, 3), "7b5": (0, 4, 6, 10),
+    "add9": (0, 4, 7, 2),
 }  # fmt: skip
 """Canonical quality (Harte's shorthand) → semitones above the root."""
 
 JAZZ = {
     "maj": "", "min": "m", "dim": "dim", "aug": "aug", "7": "7", "maj7": "maj7", "min7": "m7", "minmaj7": "mMaj7",
-    "hdim7": "m7b5", "dim7": "dim7", "maj6": "6", "min6": "m6", "min9": "m9", "min11": "m11", "min13": "m13", "aug7": "7#5",
+    "hdim7": "m7b5", "dim7": "dim7", "maj6": "6", "min6": "m6", "min9": "m9", "min11": "m11", "min13": "m13",
+    "aug7": "7#5",
 }  # fmt: skip
 PLAIN = {
-    "maj": "major", "min": "minor", "dim": "diminished", "aug": "augmented", "7": "dominant seventh", "maj7": "major seventh",
+    "maj": "major", "min": "minor", "dim": "diminished", "aug": "augmented", "7": "dominant seventh",
+    "maj7": "major seventh",
     "min7": "minor seventh", "minmaj7": "minor major seventh", "hdim7": "half-diminished", "dim7": "diminished seventh",
     "maj6": "major sixth", "min6": "minor sixth", "sus2": "suspended second", "sus4": "suspended fourth",
-    "9": "dominant ninth", "maj9": "major ninth", "min9": "minor ninth", "aug7": "augmented seventh", "5": "power chord",
+    "9": "dominant ninth", "maj9": "major ninth", "min9": "minor ninth", "aug7": "augmented seventh",
+    "5": "power chord",
 }  # fmt: skip
 _SPELLINGS = {
     **{quality: quality for quality in INTERVALS},
     **{jazz: quality for quality, jazz in JAZZ.items()},
     **{plain.replace(" ", "").replace("-", ""): quality for quality, plain in PLAIN.items()},
-    "M": "maj", "major": "maj", "minor": "min", "-": "min", "mi": "min", "ma": "maj", "o": "dim", "°": "dim", "+": "aug",
+    "M": "maj", "major": "maj", "minor": "min", "-": "min", "mi": "min", "ma": "maj", "o": "dim", "°": "dim",
+    "+": "aug",
     "M7": "maj7", "ma7": "maj7", "Δ": "maj7", "Δ7": "maj7", "j7": "maj7", "-7": "min7", "mi7": "min7", "mM7": "minmaj7",
     "mmaj7": "minmaj7", "m(maj7)": "minmaj7", "-7b5": "hdim7", "ø": "hdim7", "ø7": "hdim7", "halfdim": "hdim7",
     "halfdiminishedseventh": "hdim7", "o7": "dim7", "°7": "dim7", "6": "maj6", "M6": "maj6", "-6": "min6", "M9": "maj9",
-    "-9": "min9", "+7": "aug7", "7+": "aug7", "7#5": "aug7", "sus": "sus4", "7sus": "7sus4", "dom7": "7", "seventh": "7",
+    "-9": "min9", "+7": "aug7", "7+": "aug7", "7#5": "aug7", "sus": "sus4", "7sus": "7sus4", "dom7": "7",
+    "seventh": "7",
     "dominant7": "7", "M13": "maj13", "2": "add9", "(9)": "add9", "9sus4": "7sus4", "6/9": "maj6", "69": "maj6",
 }  # fmt: skip
 _DEGREES = {"1": 0, "2": 2, "3": 4, "4": 5, "5": 7, "6": 9, "7": 11, "9": 2, "11": 5, "13": 9}

@@ -51,10 +51,7 @@ class Key:
         if match is None:
             raise ValueError(f"{text!r} is not a key such as C major, F# minor or B-flat minor")
         name, mode = match.groups()
-        if mode is None:
-            minor = name[0].islower()
-        else:
-            minor = mode == "m" or mode.lower() in ("minor", "min", "moll")
+        minor = name[0].islower() if mode is None else mode == "m" or mode.lower() in ("minor", "min", "moll")
         return cls(pitch_class(name), "minor" if minor else "major")
 
     def __str__(self) -> str:
@@ -127,7 +124,7 @@ def key_scores(histogram: np.ndarray, *, profile: str = "krumhansl") -> np.ndarr
 
 
 def find_key(score, *, profile: str = "krumhansl") -> Key | None:
-    """The key whose profile correlates best with the duration-weighted pitch classes; None for a piece without pitches."""
+    """The key whose profile correlates best with the duration-weighted pitch classes; None without pitches."""
     histogram = pitch_class_histogram(score)
     if not histogram.any():
         return None
