@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import base64
 import itertools
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from orchestrion.errors import InputError, OutputError
 from orchestrion.media.files import atomic_write, read_input
@@ -123,7 +127,7 @@ def _sheet(kind: str, text: str, name: str, *, isolate: bool) -> Any:
         label = "MusicXML" if kind == "musicxml" else "Humdrum kern"
         raise InputError(f"The file {name} cannot be read as {label}: {error}; get it again.") from error
     score = _parse(plain_midi(base64.b64decode(found["midi"]), name), name)
-    played = _rescaled(score, head=0, tail=1)  # verovio ends every note a tick early
+    played = _rescaled(score, head=0, tail=1, times=found["times"])  # verovio ends every note a tick early
     restate_bars(played, found["bars"])
     return played
 
@@ -137,8 +141,8 @@ def _read_abc(text: str, name: str, *, isolate: bool, all_tunes: bool) -> list[S
             played = _rescaled(score, head=1, tail=0)  # abc2midi begins a tick late
             pickup = abc_pickup(tune)
             if pickup:
-                metre = Timeline.from_score(played).metre_at(0)
-                restate_bars(played, [0.0, float(pickup), float(pickup) + 4 * metre[0] / metre[1]])
+                bar = 4 * Fraction(*Timeline.from_score(played).metre_at(0))
+                restate_bars(played, [0.0, float(pickup), float(pickup + bar)])
             scores.append(_checked(played, name))
         except (ParserFailed, InputError) as error:
             first_error = first_error or error
@@ -154,29 +158,40 @@ def _read_abc(text: str, name: str, *, isolate: bool, all_tunes: bool) -> list[S
     return scores
 
 
-def _rescaled(score: Any, *, head: int, tail: int) -> Any:
-    """The tracks that have notes, in ticks of `SHEET_TPQ`; all begins `head` ticks earlier, notes end `tail` later."""
+def _rescaled(score: Any, *, head: int, tail: int, times: Sequence[float] = ()) -> Any:
+    """The tracks that have notes, in ticks of `SHEET_TPQ`; all begins `head` ticks earlier, notes end `tail` later.
+
+    Args:
+        times: exact positions in quarters; what lies within two ticks of one is put there.
+    """
     import symusic
 
-    scale = SHEET_TPQ / score.tpq
+    exact = np.unique(np.array(sorted(times), dtype=np.float64))
+
+    def at(ticks: Any) -> Any:
+        quarters = np.maximum(np.asarray(ticks, dtype=np.float64), 0) / score.tpq
+        if len(exact):
+            right = np.minimum(np.searchsorted(exact, quarters), len(exact) - 1)
+            left = np.maximum(right - 1, 0)
+            nearest = np.where(quarters - exact[left] < exact[right] - quarters, exact[left], exact[right])
+            quarters = np.where(np.abs(nearest - quarters) < 2 / score.tpq, nearest, quarters)
+        return np.rint(quarters * SHEET_TPQ).astype(np.int32)
+
     made: Any = symusic.Score(SHEET_TPQ)
-
-    def at(tick: int) -> int:
-        return round(max(tick - head, 0) * scale)
-
     for event in score.tempos:
-        made.tempos.append(symusic.Tempo(at(event.time), mspq=event.mspq))
+        made.tempos.append(symusic.Tempo(int(at(event.time - head)), mspq=event.mspq))
     for event in score.time_signatures:
-        made.time_signatures.append(symusic.TimeSignature(at(event.time), event.numerator, event.denominator))
+        time = int(at(event.time - head))
+        made.time_signatures.append(symusic.TimeSignature(time, event.numerator, event.denominator))
     for event in score.key_signatures:
-        made.key_signatures.append(symusic.KeySignature(at(event.time), event.key, event.tonality))
+        made.key_signatures.append(symusic.KeySignature(int(at(event.time - head)), event.key, event.tonality))
     for track in score.tracks:
         if not len(track.notes):
             continue
+        notes = track.notes.numpy()
+        start, stop = at(notes["time"] - head), at(notes["time"] + notes["duration"] + tail)
         copy: Any = symusic.Track(track.name, track.program, track.is_drum)
-        for note in track.notes:
-            start, stop = at(note.time), round((note.time + note.duration + tail) * scale)
-            copy.notes.append(symusic.Note(start, max(stop - start, 1), note.pitch, note.velocity))
+        copy.notes = symusic.Note.from_numpy(start, np.maximum(stop - start, 1), notes["pitch"], notes["velocity"])
         made.tracks.append(copy)
     return made
 

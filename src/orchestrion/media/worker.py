@@ -1,6 +1,6 @@
 """The process in which parsers run that can crash, hang or eat memory; `isolation` starts it and talks to it.
 
-A request is a JSON object with `task` and `text`, the reply one with `midi` (base64) and `bars`, or with `error`.
+A request is a JSON object with `task` and `text`, the reply one with `midi` (base64), `bars` and `times`, or `error`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def engraving_to_midi(text: str, kind: str) -> dict[str, Any]:
         kind: "xml" (MusicXML) or "humdrum".
 
     Returns:
-        `midi`, the file in base64, and `bars`, the positions of the bar lines in quarters.
+        `midi`, the file in base64; in quarters `bars`, the positions of the bar lines, and `times`, all positions at
+        which a note begins or ends, which are exact where the ticks of `midi` are rounded.
 
     Raises:
         ValueError: verovio does not understand it.
@@ -39,14 +40,18 @@ def engraving_to_midi(text: str, kind: str) -> dict[str, Any]:
         raise ValueError("it is not written as the format asks")
     midi = toolkit.renderToMIDI()
     timemap = toolkit.renderToTimemap({"includeMeasures": True})
-    return {"midi": midi, "bars": [float(event["qstamp"]) for event in timemap if "measureOn" in event]}
+    return {
+        "midi": midi,
+        "bars": [float(event["qstamp"]) for event in timemap if "measureOn" in event],
+        "times": [float(event["qstamp"]) for event in timemap],
+    }
 
 
 def abc_to_midi(text: str) -> dict[str, Any]:
     """What the abc2midi program, which symusic ships, plays of one tune; chord symbols are not played.
 
     Returns:
-        `midi`, the file in base64; `bars` is empty.
+        `midi`, the file in base64; `bars` and `times` are empty.
 
     Raises:
         ValueError: it finds no tune.
@@ -68,7 +73,7 @@ def abc_to_midi(text: str) -> dict[str, Any]:
         )
         if not target.is_file():
             raise ValueError("no tune can be made out in it")
-        return {"midi": base64.b64encode(target.read_bytes()).decode(), "bars": []}
+        return {"midi": base64.b64encode(target.read_bytes()).decode(), "bars": [], "times": []}
 
 
 TASKS: dict[str, Callable[[str], dict[str, Any]]] = {
