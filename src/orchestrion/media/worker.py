@@ -76,10 +76,18 @@ def abc_to_midi(text: str) -> dict[str, Any]:
         return {"midi": base64.b64encode(target.read_bytes()).decode(), "bars": [], "times": []}
 
 
+def engraved_pages(text: str) -> dict[str, Any]:
+    """The pages of a MusicXML text, engraved."""
+    from orchestrion.media.sheet import engraved_pages as engrave
+
+    return engrave(text)
+
+
 TASKS: dict[str, Callable[[str], dict[str, Any]]] = {
     "musicxml": lambda text: engraving_to_midi(text, "xml"),
     "kern": lambda text: engraving_to_midi(text, "humdrum"),
     "abc": abc_to_midi,
+    "sheet": engraved_pages,
 }
 
 
