@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -86,7 +86,7 @@ def measures(score: ScoreTick, end: int) -> list[Measure]:
     return found
 
 
-def _sorted(events: Sequence) -> list:
+def _sorted(events: Any) -> list[Any]:
     return sorted(events, key=lambda event: event.time)
 
 
@@ -135,19 +135,25 @@ def tuplets(line: Sequence[Written]) -> dict[int, tuple[str, ...]]:
 
 
 def beams(line: Sequence[Written], bar: Measure) -> dict[int, str]:
-    """The state of the first beam of each note that has one: notes shorter than a quarter within a beat."""
+    """The state of the first beam of each note that has one: notes shorter than a quarter within a beat. No beam
+    crosses a bracket of triplets, which readers would take for a wider bracket."""
+    brackets = tuplets(line)
     groups: list[list[int]] = []
-    before: int | None = None
+    before: tuple[int, int] | None = None
+    bracket = 0
     for index, written in enumerate(line):
-        beat = int(written.start // bar.beat)
+        if "start" in brackets.get(index, ()):
+            bracket += 1
+        place = (int(written.start // bar.beat), bracket)
         if not written.pitches or written.value.type in ("whole", "half", "quarter"):
             before = None
-            continue
-        if before == beat:
+        elif before == place:
             groups[-1].append(index)
         else:
             groups.append([index])
-        before = beat
+            before = place
+        if "stop" in brackets.get(index, ()):
+            bracket += 1
     states: dict[int, str] = {}
     for group in groups:
         if len(group) > 1:

@@ -155,9 +155,9 @@ _ABC = re.compile(
 
 def abc_pickup(tune: str) -> Fraction:
     """Quarters before the first bar line of a tune; 0 where the first bar is full or the metre is free."""
-    fields = dict(re.findall(r"^([MLK]):[ \t]*(.*?)[ \t]*(?:%.*)?$", tune, re.MULTILINE)[::-1])
-    metre = {"C": "4/4", "C|": "2/2"}.get(fields.get("M", "4/4"), fields.get("M", "4/4"))
-    parts = re.fullmatch(r"\(?([\d+]+)\)?/(\d+)", metre)
+    fields: dict[str, str] = dict(re.findall(r"^([MLK]):[ \t]*(.*?)[ \t]*(?:%.*)?$", tune, re.MULTILINE)[::-1])
+    written = fields.get("M", "C")
+    parts = re.fullmatch(r"\(?([\d+]+)\)?/(\d+)", {"C": "4/4", "C|": "2/2"}.get(written, written))
     if not parts or not int(parts[2]):
         return Fraction(0)
     bar = Fraction(sum(int(n) for n in parts[1].split("+") if n), int(parts[2]))

@@ -85,7 +85,7 @@ def _parse(data: bytes, name: str) -> Any:
     import symusic
 
     try:
-        score = symusic.Score.from_midi(data)
+        score: Any = symusic.Score.from_midi(data)
     except (RuntimeError, ValueError) as error:
         raise InputError(
             f"The file {name} cannot be read as MIDI ({str(error).rstrip('.!')}); get it again."

@@ -71,7 +71,7 @@ def _write_piece(made: Made, path: Path, provenance: Provenance, extras: Extras,
     if path.suffix.lower() in AUDIO_SUFFIXES:
         files += _write_sound(made.score, path, provenance, extras, title)
     else:
-        write_score(made.score, path)
+        write_score(made.score, path, provenance=provenance)
         if extras.stems:
             files += _write_stems(made.score, path, extras, ".wav")
     if extras.sheet:
@@ -90,7 +90,7 @@ def _write_sound(score: ScoreTick, path: Path, provenance: Provenance, extras: E
     from orchestrion.media.score import write_score
 
     write_audio(render(score, soundfont=extras.soundfont), path, metadata=provenance)
-    write_score(score, path.with_suffix(".mid"))
+    write_score(score, path.with_suffix(".mid"), provenance=provenance)
     draw_piano_roll(score, path.with_suffix(".png"), title=title)
     files = [path.with_suffix(".mid"), path.with_suffix(".png")]
     return files + (_write_stems(score, path, extras, path.suffix) if extras.stems else [])
