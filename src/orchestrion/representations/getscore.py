@@ -32,9 +32,17 @@ DURATIONS = tuple(4 * (2**level - 1) + code * 2**level for level in range(4) for
 """Length in columns of each duration code: 0–3, 4–10 by 2, 12–24 by 4, 28–52 by 8."""
 
 
+SHIPPED = Path(__file__).with_name("getscore_compact.txt")
+
+
 def duration_code(columns: int) -> int:
     """The largest code whose length is not above `columns`."""
     return int(np.searchsorted(DURATIONS, columns, side="right")) - 1
+
+
+def duration_codes(columns: np.ndarray) -> np.ndarray:
+    """`duration_code` of many lengths."""
+    return np.searchsorted(DURATIONS, columns, side="right") - 1
 
 
 class GetVocabulary:
@@ -158,6 +166,11 @@ class GetVocabulary:
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"The dictionary {path} cannot be read: {error}.") from error
         return cls.from_tokens([line.split("\t")[0].strip() for line in lines if line.strip()])
+
+    @classmethod
+    def shipped(cls) -> GetVocabulary:
+        """The dictionary that comes with the package, made from the compact corpus."""
+        return cls.read(SHIPPED)
 
     @classmethod
     def build(cls, counts: Sequence[Mapping[tuple[int, ...], int]], *, threshold: int, share: float = 0.9) -> GetVocabulary:

@@ -7,26 +7,37 @@ A discrete diffusion fills in the cells that are masked, given those that are no
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from orchestrion.errors import OptionError
+from orchestrion.errors import InputError, OptionError
 from orchestrion.nn.encoder import Encoder, band_mask
 from orchestrion.nn.positions import timestep_features
 from orchestrion.paradigms.discrete_diffusion import DiffusionLoss, DiscreteDiffusion, TimeSample
 from orchestrion.paradigms.scheduled_reveal import ExactStep, choose_units, draw, reveal_exactly, reveal_schedule
-from orchestrion.representations.getscore import ROWS, TRACKS, GetVocabulary
+from orchestrion.representations.getscore import CHORD_ROW, ROWS, TRACKS, GetVocabulary
+from orchestrion.representations.getscore_conditions import RandomDraws, choose_chords, choose_tracks, give_outside
+from orchestrion.representations.getscore_ruler import LONGEST_BAR
+from orchestrion.representations.getscore_windows import Window, training_windows
 from orchestrion.systems.card import Card
-from orchestrion.systems.getmusic_tasks import GetMusicTasks
-from orchestrion.systems.getmusic_training import GetMusicTraining, shipped_dictionary
+from orchestrion.systems.getmusic_dictionary import readable
 from orchestrion.systems.registry import register
 from orchestrion.systems.system import System
+from orchestrion.training.stage import Loss, Objective, Share, Stage
+
+if TYPE_CHECKING:
+    from orchestrion.data.piece import Piece
 
 TIME_FEATURES = 128
+CHORD_ROUNDS = 8  # calls of the network for the roots of chords, and for their kinds
+HELD_OUT = 60  # pieces that the training is validated on
 Progress = Callable[[int, int], None]
 
 
@@ -40,6 +51,8 @@ class GetMusicNetwork(nn.Module):
         max_columns: of a grid.
         dropout: in training.
         condition_flags: whether the network is told which cells are sources.
+        bar_places: whether it is told where a column stands in its bar, and how long the bar is. Not in the paper, which knows 4/4 only;
+            positions are relative, so that nothing else says where a bar begins.
         band_from, band_reach: in grids with more columns than `band_from`, a column attends to `band_reach` columns on either side.
     """
 
@@ -55,6 +68,7 @@ class GetMusicNetwork(nn.Module):
         max_columns: int,
         dropout: float = 0.1,
         condition_flags: bool = True,
+        bar_places: bool = False,
         band_from: int = 512,
         band_reach: int = 255,
     ) -> None:
@@ -64,6 +78,7 @@ class GetMusicNetwork(nn.Module):
         self.band_from, self.band_reach = band_from, band_reach
         self.tokens = nn.Embedding(classes, embedding, padding_idx=classes - 2)
         self.flags = nn.Embedding(2, embedding) if condition_flags else None
+        self.places = nn.ModuleList(nn.Embedding(LONGEST_BAR + 1, width) for _ in range(2)) if bar_places else None
         self.time = nn.Sequential(nn.Linear(TIME_FEATURES, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
         self.norm = nn.LayerNorm(column, eps=1e-12)
         self.dropout = nn.Dropout(dropout)
@@ -79,60 +94,86 @@ class GetMusicNetwork(nn.Module):
         self.columns_out = nn.Sequential(nn.Linear(width, column), nn.SiLU(), nn.Linear(column, column))
         self.head_bias = nn.Parameter(torch.zeros(classes))
         nn.init.normal_(self.tokens.weight, std=embedding**-0.5)
+        for places in self.places or ():
+            nn.init.normal_(places.weight, std=0.1)
 
     def embed_columns(
         self,
         tokens: Int[Tensor, "batch rows columns"],
         t: Int[Tensor, " batch"],
         source: Bool[Tensor, "batch rows columns"],
+        places: Int[Tensor, "batch columns 2"] | None = None,
     ) -> Float[Tensor, "batch columns width"]:
         """Token, flag and time embeddings, summed, fused by column."""
         cells = self.tokens(tokens) + self.time(timestep_features(t, TIME_FEATURES))[:, None, None]
         if self.flags is not None:
             cells = cells + self.flags(source.long())
-        return self.columns_in(self.dropout(self.norm(cells.transpose(1, 2).flatten(2))))
+        columns = self.columns_in(self.dropout(self.norm(cells.transpose(1, 2).flatten(2))))
+        if self.places is not None:
+            if places is None:
+                raise ValueError("this network has to be told the places of columns in their bars")
+            columns = columns + sum(table(places[..., n]) for n, table in enumerate(self.places))
+        return columns
 
     def hidden(
         self,
         tokens: Int[Tensor, "batch rows columns"],
         t: Int[Tensor, " batch"],
         source: Bool[Tensor, "batch rows columns"],
+        places: Int[Tensor, "batch columns 2"] | None = None,
     ) -> Float[Tensor, "batch rows columns embedding"]:
         """What the head reads, cell by cell."""
         columns = tokens.shape[-1]
         banded = not self.training and columns > self.band_from
         mask = band_mask(columns, self.band_reach, tokens.device) if banded else None
-        out = self.columns_out(self.encoder(self.embed_columns(tokens, t, source), mask))
+        out = self.columns_out(self.encoder(self.embed_columns(tokens, t, source, places), mask))
         return out.unflatten(-1, (ROWS, -1)).transpose(1, 2)
 
-    def head(self, hidden: Float[Tensor, "*cells embedding"]) -> Float[Tensor, "*cells predicted"]:
-        """Logits of all classes but EMPTY and MASK, by the token embeddings."""
-        return functional.linear(hidden, self.tokens.weight[: self.predicted], self.head_bias[: self.predicted])
+    def head(
+        self, hidden: Float[Tensor, "*cells embedding"], classes: Int[Tensor, " chosen"] | None = None
+    ) -> Float[Tensor, "*cells logits"]:
+        """Logits of all classes but EMPTY and MASK, or of those chosen, by the token embeddings."""
+        chosen = slice(self.predicted) if classes is None else classes
+        return functional.linear(hidden, self.tokens.weight[chosen], self.head_bias[chosen])
 
     def forward(
         self,
         tokens: Int[Tensor, "batch rows columns"],
         t: Int[Tensor, " batch"],
         source: Bool[Tensor, "batch rows columns"],
+        places: Int[Tensor, "batch columns 2"] | None = None,
     ) -> Float[Tensor, "batch rows columns predicted"]:
-        """Logits of x_0 in every cell of x_t at step t; `source` marks the cells that are given."""
-        return self.head(self.hidden(tokens, t, source))
+        """Logits of x_0 in every cell of x_t at step t; `source` marks the cells that are given, `places` are those of
+        `Ruler.places`."""
+        return self.head(self.hidden(tokens, t, source, places))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Training items: tokens and which of them are given [batch, 14, columns], places in bars [batch, columns, 2]."""
+
+    tokens: Int[Tensor, "batch rows columns"]
+    source: Bool[Tensor, "batch rows columns"]
+    places: Int[Tensor, "batch columns 2"]
 
 
 @register("getmusic")
-class GETMusic(GetMusicTasks, GetMusicTraining, System):
+class GETMusic(System):
     """GETMusic with its vocabulary, network, diffusion, sampling and tasks.
 
     Args:
         track_sizes: number of pitch tokens of lead, bass, drums, guitar, piano, strings; found from `tokens` where these are given.
-        tokens: the dictionary, or "mini" for the one that ships; None: sizes only, for a network whose dictionary comes later.
-        embedding, width, num_layers, num_heads, feed_forward, max_columns, dropout, condition_flags: of the network.
+        tokens: the dictionary, or "shipped" for the one that comes with the package; None: sizes only, for a network whose dictionary
+            comes later.
+        embedding, width, num_layers, num_heads, feed_forward, max_columns, dropout, condition_flags, bar_places: of the network.
         steps: T of the diffusion.
         source_weight: weight of source cells in the loss.
         auxiliary_weight, adaptive_auxiliary: of the auxiliary loss, and whether it counts twice at t = 0 and falls to once at T.
         window: columns of a training item, and of what is sampled at once.
-        chord_share, single_share, span_share: shares of training items that show the chords; that keep one track only; in which parts
-            of a target track are given, too (for infilling; not in the paper).
+        chord_share, single_share: shares of training items that show the chords; that keep one track only.
+        chord_target_share, span_share: shares of training items whose target is the chords; whose targets are a span of bars only. Not
+            in the paper: they train harmonising, infilling and continuing.
+        batch_size, training_steps, learning_rate, warmup, average_decay, average_every, precision: of the training.
         quirks: "none", or "official" for what the published code does otherwise than the paper.
     """
 
@@ -141,22 +182,40 @@ class GETMusic(GetMusicTasks, GetMusicTraining, System):
         title="GETMusic: Generating Any Music Tracks with a Unified Representation and Diffusion Framework",
         arxiv="2305.10841",
         tasks=("arrange", "continue_", "generate", "harmonize", "infill"),
-        modalities=("score",),
+        modalities=("text", "score"),
         licence="Apache-2.0",
+        code="https://github.com/microsoft/muzic",
+        code_licence="MIT",
+        claims=(
+            "An accompaniment written to a given lead keeps the reference's chords better, by 20 points, than one written to nothing.",
+            "It keeps them no worse where the chords are given as well.",
+            "A network that is not told which cells are given is not better.",
+            "At least nine tenths of the written cells are legal: a pitch has a duration and a duration a pitch.",
+        ),
     )
     presets: ClassVar[dict[str, dict]] = {
         "mini": {
-            "tokens": "mini",
+            "tokens": "shipped",
             "embedding": 32,
             "width": 192,
             "num_layers": 4,
             "num_heads": 6,
             "feed_forward": 576,
             "max_columns": 512,
+            "dropout": 0.0,
+            "bar_places": True,
             "steps": 50,
             "window": 128,
             "chord_share": 0.6,
+            "chord_target_share": 0.15,
             "span_share": 0.3,
+            "batch_size": 32,
+            "training_steps": 3000,
+            "learning_rate": 1e-3,
+            "warmup": 200,
+            "average_decay": 0.999,
+            "average_every": 1,
+            "precision": "bfloat16",
         },
         "paper": {"track_sizes": (128, 853, 4369, 1555, 3568, 1370)},
     }
@@ -174,6 +233,7 @@ class GETMusic(GetMusicTasks, GetMusicTraining, System):
         max_columns: int = 1536,
         dropout: float = 0.1,
         condition_flags: bool = True,
+        bar_places: bool = False,
         steps: int = 100,
         source_weight: float = 0.5,
         auxiliary_weight: float = 0.001,
@@ -181,17 +241,25 @@ class GETMusic(GetMusicTasks, GetMusicTraining, System):
         window: int = 512,
         chord_share: float = 0.25,
         single_share: float = 0.1,
+        chord_target_share: float = 0.0,
         span_share: float = 0.0,
+        batch_size: int = 24,
+        training_steps: int = 300_000,
+        learning_rate: float = 1e-4,
+        warmup: int = 1000,
+        average_decay: float = 0.9,
+        average_every: int = 100,
+        precision: str = "float32",
         quirks: str = "none",
     ) -> None:
         super().__init__()
         if quirks not in ("none", "official"):
             raise OptionError(f"quirks is {quirks!r}; it must be 'none' or 'official'.")
         if isinstance(tokens, str):
-            if tokens != "mini":
-                raise OptionError(f"There is no dictionary {tokens!r}; give 'mini' or the tokens themselves.")
-            tokens = shipped_dictionary()
-        if tokens is not None:
+            if tokens != "shipped":
+                raise OptionError(f"There is no dictionary {tokens!r}; give 'shipped' or the tokens themselves.")
+            self.vocabulary = GetVocabulary.shipped()
+        elif tokens is not None:
             self.vocabulary = GetVocabulary.from_tokens(tokens)
         elif track_sizes is not None:
             self.vocabulary = GetVocabulary(track_sizes)
@@ -199,7 +267,11 @@ class GETMusic(GetMusicTasks, GetMusicTraining, System):
             raise OptionError("GETMusic needs the tokens of its dictionary, or the number of tokens of each track.")
         self.quirks = quirks
         self.window, self.source_weight = window, source_weight
-        self.chord_share, self.single_share, self.span_share = chord_share, single_share, span_share
+        self.chord_share, self.single_share = chord_share, single_share
+        self.chord_target_share, self.span_share = chord_target_share, span_share
+        self.batch_size, self.training_steps, self.precision = batch_size, training_steps, precision
+        self.learning_rate, self.warmup = learning_rate, warmup
+        self.average_decay, self.average_every = average_decay, average_every
         classes = self.vocabulary.classes
         self.network = GetMusicNetwork(
             classes=classes,
@@ -211,6 +283,7 @@ class GETMusic(GetMusicTasks, GetMusicTraining, System):
             max_columns=max_columns,
             dropout=dropout,
             condition_flags=condition_flags,
+            bar_places=bar_places,
         )
         self.diffusion = DiscreteDiffusion(
             classes=classes,
@@ -219,7 +292,16 @@ class GETMusic(GetMusicTasks, GetMusicTraining, System):
             auxiliary_weight=auxiliary_weight,
             adaptive=adaptive_auxiliary,
         )
-        self.register_buffer("legal", torch.from_numpy(self.vocabulary.legal()), persistent=False)
+        legal = self.vocabulary.legal()
+        self.register_buffer("legal", torch.from_numpy(legal), persistent=False)
+        for row in range(ROWS):
+            self.register_buffer(f"classes_{row}", torch.from_numpy(legal[row].nonzero()[0]), persistent=False)
+
+    def save(self, path: str | Path, metadata: dict[str, Any] | None = None, *, half: bool = True) -> str:
+        """As `System.save`; the dictionary itself is among the arguments, so that the file needs no other."""
+        if self.vocabulary.tokens is not None:
+            self.arguments = {**self.arguments, "tokens": list(self.vocabulary.tokens)}
+        return super().save(path, metadata, half=half)
 
     # Objective ------------------------------------------------------------------------------------------------------
 
@@ -247,6 +329,114 @@ class GETMusic(GetMusicTasks, GetMusicTraining, System):
 
         weight = self.cell_weight(source, present).flatten(1)
         return self.diffusion.loss(predict, x0.flatten(1), xt.flatten(1), time, weight)
+
+    def loss(self, batch: Batch) -> Loss:
+        """The same in the limit β̄ → 0, where no cell changes but to MASK, and with probabilities over the classes that a row can hold:
+        only masked cells and their classes are computed. Chords are masked by bars."""
+        x0, source = batch.tokens, batch.source
+        present = x0 != self.vocabulary.empty
+        present[:, CHORD_ROW:] &= x0[:, CHORD_ROW:] != self.vocabulary.pad
+        time = self.diffusion.sample_time(len(x0))
+        masked = self._draw_masks(batch, time.t) & present & ~source
+        xt = x0.masked_fill(masked, self.vocabulary.mask)
+        hidden = self.network.hidden(xt, time.t, source & (x0 != self.vocabulary.empty), batch.places)
+        cross_entropy = self._cross_entropy(hidden, x0, masked)
+        weight = self.cell_weight(source, present).flatten(1)
+        found = self.diffusion.absorbing_loss(cross_entropy.flatten(1), masked.flatten(1), time, weight)
+        if self.training:
+            self.diffusion.remember(time.t, found.divergence)
+        nats = float(cross_entropy.detach().sum() / masked.sum().clamp(min=1))
+        return Loss(found.loss.mean(), len(x0), {"nats a masked cell": nats})
+
+    def _draw_masks(self, batch: Batch, t: Int[Tensor, " batch"]) -> Bool[Tensor, "batch rows columns"]:
+        """Which cells are masked at step t; a chord row in all columns of a bar or in none."""
+        chance = self.diffusion.log_mask_total[t].exp()[:, None, None]
+        draws = torch.rand(batch.tokens.shape, device=t.device)
+        first = (batch.places[..., 0] == 0).long()
+        columns = torch.arange(first.shape[1], device=t.device)
+        start = torch.where(first > 0, columns, 0).cummax(1).values[:, None].expand(-1, 2, -1)
+        draws[:, CHORD_ROW:] = draws[:, CHORD_ROW:].gather(2, start)
+        return draws < chance
+
+    def _cross_entropy(
+        self, hidden: Float[Tensor, "batch rows columns embedding"], x0: Int[Tensor, "batch rows columns"], cells: Bool[Tensor, "batch rows columns"]
+    ) -> Float[Tensor, "batch rows columns"]:
+        """−log p(x_0) of the cells marked, among the classes of their rows; 0 elsewhere."""
+        found = torch.zeros(x0.shape, device=x0.device)
+        for row in range(ROWS):
+            chosen, classes = cells[:, row], self.get_buffer(f"classes_{row}")
+            truth = torch.searchsorted(classes, x0[:, row][chosen])
+            nats = functional.cross_entropy(self.network.head(hidden[:, row][chosen], classes).float(), truth, reduction="none")
+            found[:, row] = found[:, row].masked_scatter(chosen, nats)
+        return found
+
+    # Training -------------------------------------------------------------------------------------------------------
+
+    def make_batch(self, windows: Sequence[Window], rng: np.random.Generator) -> Batch:
+        """Chooses sources and targets for each window."""
+        draws = RandomDraws(rng)
+        chosen = []
+        for window in windows:
+            if draws.chance(self.chord_target_share):
+                condition = choose_chords(window.grid, self.vocabulary, draws)
+            else:
+                condition = choose_tracks(
+                    window.grid, self.vocabulary, draws, single_share=self.single_share, chord_share=self.chord_share
+                )
+            if draws.chance(self.span_share):
+                condition = give_outside(condition, window.bars, draws)
+            chosen.append(condition)
+        tokens, source = (np.stack([getattr(c, name) for c in chosen]) for name in ("tokens", "source"))
+        places = np.stack([window.places for window in windows])
+        return Batch(*(torch.from_numpy(part).to(self.device) for part in (tokens.astype(np.int64), source, places.astype(np.int64))))
+
+    def windows(self, pieces: Sequence[Piece]) -> list[Window]:
+        """Training windows of all pieces whose metre can be served."""
+        return [w for piece in readable(pieces) for w in training_windows(piece, self.vocabulary, columns=self.window)]
+
+    def stages(self, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
+        """One stage, as published: AdamW, a linear rise and fall of the learning rate, gradients clipped at 0.5.
+
+        Raises:
+            InputError: no piece can be served.
+        """
+        windows, held_out = self.windows(train), self.windows(validation[:HELD_OUT])
+        if not windows:
+            raise InputError("No piece of the corpus is in a metre that GETMusic serves; give another corpus.")
+
+        def data(step: int, share: Share) -> Batch:
+            epoch, place = divmod(step * self.batch_size, max(len(windows) - self.batch_size + 1, 1))
+            order = np.random.default_rng(epoch).permutation(len(windows))
+            chosen = share.of([int(order[(place + n) % len(windows)]) for n in range(self.batch_size)])
+            return self.make_batch([windows[n] for n in chosen], np.random.default_rng(int(torch.randint(2**62, ()))))
+
+        def validate() -> dict[str, float]:
+            rng = np.random.default_rng(0)
+            found = [self.loss(self.make_batch(held_out[n : n + 32], rng)) for n in range(0, len(held_out), 32)]
+            count = sum(loss.weight for loss in found)
+            return {"loss": sum(float(loss.value) * loss.weight for loss in found) / count} if count else {}
+
+        objective = Objective(
+            "diffusion",
+            self.loss,
+            self.network.parameters(),
+            lambda parameters: torch.optim.AdamW(parameters, lr=self.learning_rate, betas=(0.9, 0.999), weight_decay=0.01),
+            schedule=lambda step: published_rate(step + 1, peak=1.0, start=0.03, floor=0.01, warmup=self.warmup, steps=self.training_steps),
+            clip=0.5,
+        )
+        return [
+            Stage(
+                "diffusion",
+                self.training_steps,
+                data,
+                [objective],
+                validate=validate,
+                validate_every=500,
+                ema=self.average_decay,
+                ema_every=self.average_every,
+                precision=self.precision,
+            )
+        ]
 
     # Sampling -------------------------------------------------------------------------------------------------------
 
@@ -296,6 +486,7 @@ class GETMusic(GetMusicTasks, GetMusicTraining, System):
         self,
         grid: Int[Tensor, "batch rows columns"],
         *,
+        places: Int[Tensor, "batch columns 2"] | None = None,
         steps: int | None = None,
         temperature: float = 1.0,
         joint: bool = True,
@@ -306,9 +497,11 @@ class GETMusic(GetMusicTasks, GetMusicTraining, System):
 
         Every step reveals the scheduled number of cells of each track, drawn with weights exp(largest class probability), as published;
         the network's head is evaluated only for cells that can win this draw, so the result has the published distribution at a fraction
-        of its cost. Classes that a row cannot hold are left out before anything is drawn.
+        of its cost. Classes that a row cannot hold are left out before anything is drawn. Where chords are masked they are written first,
+        bar by bar; the published sampler cannot write them.
 
         Args:
+            places: `Ruler.places` of each grid; needed for chords, and by networks with `bar_places`.
             steps: calls of the network; T by default. Fewer reveal more cells a step.
             temperature: below 1 prefers likely notes; 0 takes the likeliest.
             joint: reveals pitch and duration of a note together: whether a note begins is drawn from the pitch row, and the duration
@@ -324,17 +517,62 @@ class GETMusic(GetMusicTasks, GetMusicTraining, System):
             raise OptionError(f"steps is {count}; it must lie between 2 and {self.diffusion.steps}.")
         if temperature < 0:
             raise OptionError(f"The temperature is {temperature}; it must not be negative.")
-        x, source = grid.clone(), grid != self.vocabulary.mask
+        x = self._write_chords(grid, places, count, temperature, generator)
+        source = self._known(x)
         table = self._units_per_step(x == self.vocabulary.mask, count, joint)
         for number in range(count):
             row = count - 1 - number
             if bool((table[:, row] > 0).any()):
                 t = torch.full((len(x),), round(row * (self.diffusion.steps - 1) / (count - 1)), device=x.device)
-                hidden = self.network.hidden(x, t, source)
+                hidden = self.network.hidden(x, t, source, places)
                 reveal = self._reveal_notes if joint else self._reveal_cells
                 reveal(x, hidden, table[:, row], temperature, generator)
             if progress is not None:
                 progress(number + 1, count)
+        return x
+
+    def _known(self, grid: Int[Tensor, "batch rows columns"]) -> Bool[Tensor, "batch rows columns"]:
+        """Which cells are sources: those that are neither MASK nor EMPTY."""
+        return (grid != self.vocabulary.mask) & (grid != self.vocabulary.empty)
+
+    def _write_chords(
+        self,
+        grid: Int[Tensor, "batch rows columns"],
+        places: Int[Tensor, "batch columns 2"] | None,
+        steps: int,
+        temperature: float,
+        generator: torch.Generator | None,
+    ) -> Int[Tensor, "batch rows columns"]:
+        """Fills the masked chords, first the roots of all bars and then the kinds, in random order. Other masked cells are EMPTY
+        meanwhile, as when chords are the target of a training item."""
+        masked = grid == self.vocabulary.mask
+        if not bool(masked[:, CHORD_ROW:].any()):
+            return grid.clone()
+        if places is None:
+            raise OptionError("Chords are to be written but the places of columns in bars are not given; give `places`.")
+        x = grid.clone()
+        x[:, :CHORD_ROW] = grid[:, :CHORD_ROW].masked_fill(masked[:, :CHORD_ROW], self.vocabulary.empty)
+        bars = (places[..., 0] == 0).cumsum(1) - 1
+        rounds = max(min(steps // 2, CHORD_ROUNDS), 1)
+        total = int(masked[:, CHORD_ROW:].sum())
+        source = self._known(x)
+        for row, classes in ((CHORD_ROW, self.get_buffer(f"classes_{CHORD_ROW}")), (CHORD_ROW + 1, self.get_buffer(f"classes_{CHORD_ROW + 1}"))):
+            for number in range(rounds):
+                open_ = x[:, row] == self.vocabulary.mask
+                if not bool(open_.any()):
+                    break
+                share = float((x[:, CHORD_ROW:] == self.vocabulary.mask).sum()) / total
+                t = torch.full((len(x),), round(share * (self.diffusion.steps - 1)), device=x.device)
+                hidden = self.network.hidden(x, t, source, places)[:, row]
+                for item in range(len(x)):
+                    left = bars[item][open_[item]].unique()
+                    count = -(-len(left) // (rounds - number))
+                    for bar in left[torch.randperm(len(left), generator=generator)[:count]]:
+                        cells = bars[item] == bar
+                        logits = self.network.head(hidden[item, cells].mean(0, keepdim=True), classes)
+                        legal = torch.ones_like(logits, dtype=torch.bool)
+                        x[item, row, cells] = classes[draw(logits, legal, temperature=temperature, generator=generator)]
+        x[:, :CHORD_ROW] = grid[:, :CHORD_ROW]
         return x
 
     def _units_per_step(
@@ -353,12 +591,14 @@ class GETMusic(GetMusicTasks, GetMusicTraining, System):
         masked = (tokens == self.vocabulary.mask).reshape(len(x), len(TRACKS), 2 * columns)
         flat = hidden[:, :rows].reshape(-1, hidden.shape[-1])
 
+        def legal(index: Tensor) -> Tensor:
+            return self.legal[(index // columns) % rows, : self.network.predicted]
+
         def confidence(index: Tensor) -> Tensor:
-            return _confidence(self.network.head(flat[index]))
+            return _confidence(self.network.head(flat[index]), legal(index))
 
         index = choose_units(masked, count, confidence, generator)
-        logits = self.network.head(flat[index])
-        legal = self.legal[(index // columns) % rows, : logits.shape[-1]]
+        logits, legal = self.network.head(flat[index]), legal(index)
         drawn = draw(logits, legal, temperature=temperature, generator=generator)
         x[:, :rows] = tokens.flatten().scatter(0, index, drawn).view_as(tokens)
 
@@ -372,7 +612,9 @@ class GETMusic(GetMusicTasks, GetMusicTraining, System):
         columns = x.shape[-1]
 
         def confidence(index: Tensor) -> Tensor:
-            return _confidence(self.network.head(cells[index])).mean(-1)
+            track = (index // columns) % tracks
+            legal = torch.stack([self.legal[2 * track + row, : self.network.predicted] for row in (0, 1)], 1)
+            return _confidence(self.network.head(cells[index]), legal).mean(-1)
 
         index = choose_units(masked.any(-1), count, confidence, generator)
         track = (index // columns) % tracks
@@ -395,6 +637,23 @@ class GETMusic(GetMusicTasks, GetMusicTraining, System):
         x[:, : 2 * tracks] = flat.view_as(tokens).transpose(2, 3).flatten(1, 2)
 
 
-def _confidence(logits: Float[Tensor, "*cells classes"]) -> Float[Tensor, "*cells"]:
-    """The largest class probability."""
+def published_rate(n: int, *, peak: float, start: float, floor: float, warmup: int, steps: int, quirks: str = "none") -> float:
+    """Learning rate of step n, counted from 1: a linear rise to `peak` over `warmup` steps, then a linear fall that reaches 0 at `steps`,
+    but never below `floor`.
+
+    Args:
+        quirks: "official" takes one step more than `warmup` to rise, and so passes the peak, as the published code does.
+    """
+    rising = warmup + (quirks == "official")
+    if n <= rising:
+        return start + n * (peak - start) / warmup
+    top = start + rising * (peak - start) / warmup
+    return max(top * (1 - (n - rising) / max(steps - warmup, 1)), floor)
+
+
+def _confidence(
+    logits: Float[Tensor, "*cells classes"], legal: Bool[Tensor, "*cells classes"]
+) -> Float[Tensor, "*cells"]:
+    """The largest probability among the legal classes."""
+    logits = logits.masked_fill(~legal, -torch.inf)
     return (logits.amax(-1) - logits.logsumexp(-1)).exp()
