@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from orchestrion.nn.attention import merge_heads, split_heads
+from orchestrion.nn.attention import attend, merge_heads, split_heads
 from orchestrion.nn.positions import apply_rotary, rotary_table
 
 
@@ -54,7 +54,7 @@ class EncoderLayer(nn.Module):
         if mask is not None and mask.ndim == 3:
             mask = mask[:, None]
         drop = self.dropout.p if self.training else 0.0
-        attended = merge_heads(functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=drop))
+        attended = merge_heads(attend(q, k, v, mask=mask, dropout=drop))
         x = self.attention_norm(x + self.dropout(self.to_out(attended)))
         return self.output_norm(x + self.dropout(self.contract(functional.gelu(self.expand(x)))))
 
