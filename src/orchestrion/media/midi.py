@@ -52,7 +52,9 @@ def plain_midi(data: bytes, name: str) -> bytes:
     """
     try:
         header, chunks = _chunks(data)
-        tracks = [_release(*_events(chunk, number, header), header.tpq) for number, chunk in enumerate(chunks, 1)]
+        tracks = []
+        for number, (chunk, whole) in enumerate(chunks, 1):
+            tracks.append(_release(*_events(chunk, number, whole=whole), header.tpq))
     except _Damaged as damage:
         raise InputError(f"The file {name} {damage}.") from None
     if header.mspq is not None:
@@ -64,7 +66,8 @@ def plain_midi(data: bytes, name: str) -> bytes:
     return b"".join([start, *written])
 
 
-def _chunks(data: bytes) -> tuple[_Header, list[bytes]]:
+def _chunks(data: bytes) -> tuple[_Header, list[tuple[bytes, bool]]]:
+    """The header, and each track with whether all of it is there."""
     if data.startswith(b"RIFF") and data[8:12] == b"RMID":
         data = data[max(data.find(b"MThd"), 0) :]
     if not data.startswith(b"MThd"):
@@ -78,7 +81,7 @@ def _chunks(data: bytes) -> tuple[_Header, list[bytes]]:
     while position + 8 <= len(data):
         size = int.from_bytes(data[position + 4 : position + 8], "big")
         if data[position : position + 4] == b"MTrk":
-            chunks.append(data[position + 8 : position + 8 + size])
+            chunks.append((data[position + 8 : position + 8 + size], position + 8 + size <= len(data)))
         position += 8 + size
     if not chunks:
         raise _Damaged("is a MIDI file without any track; get it again")
@@ -104,7 +107,7 @@ def _division(division: int) -> tuple[int, int | None]:
     return (rate // 2, 500 * slower) if rate % 2 == 0 else (rate, 1000 * slower)
 
 
-def _events(chunk: bytes, number: int, header: _Header) -> tuple[list[Event], int, dict[int, deque[int]]]:
+def _events(chunk: bytes, number: int, *, whole: bool) -> tuple[list[Event], int, dict[int, deque[int]]]:
     """The events of a track, the tick of its end, and the onsets of the notes that are never released by key."""
     events: list[Event] = []
     held: dict[int, deque[int]] = defaultdict(deque)
@@ -167,6 +170,9 @@ def _events(chunk: bytes, number: int, header: _Header) -> tuple[list[Event], in
                     raise IndexError
             else:
                 position += 1 + _SYSTEM_BYTES.get(byte, 0)
+        else:
+            if not whole:  # the end was neither reached nor said
+                raise IndexError
     except IndexError:
         raise _Damaged(f"is cut off in the middle of its track {number}; get it again") from None
     return events, now, {key: onsets for key, onsets in held.items() if onsets}

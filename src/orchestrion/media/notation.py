@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from io import BytesIO
 from pathlib import PurePosixPath
+from xml.parsers import expat
 
 from orchestrion.errors import InputError
 
@@ -50,12 +51,17 @@ def xml_text(data: bytes, name: str) -> str:
     """A MusicXML file as text without document type, which no parser needs.
 
     Raises:
-        InputError: it declares entities, is in an unknown coding, or is no MusicXML.
+        InputError: it declares entities, is cut off or otherwise not well formed, is in an unknown coding, or is no
+            MusicXML.
     """
     text = _decode_xml(data, name)
     if re.search(r"<!ENTITY", text, re.IGNORECASE) or re.search(r"<!DOCTYPE[^>]*\[", text, re.IGNORECASE):
         raise InputError(f"The file {name} declares XML entities, which can be harmful; save it again without them.")
     text = re.sub(r"<!DOCTYPE[^>]*>", "", text, count=1, flags=re.IGNORECASE)
+    try:
+        expat.ParserCreate("utf-8").Parse(text.encode(), True)
+    except (expat.ExpatError, UnicodeEncodeError) as error:
+        raise InputError(f"The file {name} is damaged XML ({error}); get it again.") from error
     root = re.search(r"<([A-Za-z][\w.-]*)", re.sub(r"<!--.*?-->", "", text[:65536], flags=re.DOTALL))
     found = root[1] if root else "nothing"
     if found == "score-timewise":
@@ -141,7 +147,8 @@ def split_tunes(text: str) -> Iterator[str]:
     starts = [match.start() for match in re.finditer(r"^X:", text, re.MULTILINE)]
     head = "".join(line + "\n" for line in text[: starts[0]].split("\n") if re.match(r"[A-Za-z]:|%%", line))
     for start, stop in zip(starts, [*starts[1:], len(text)], strict=True):
-        yield head + text[start:stop].rstrip("\n") + "\n"
+        number, _, rest = text[start:stop].rstrip("\n").partition("\n")
+        yield f"{number}\n{head}{rest}\n"
 
 
 _ABC = re.compile(
@@ -178,6 +185,8 @@ def abc_pickup(tune: str) -> Fraction:
             scale = Fraction(int(token["q"] or {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}.get(p, 2)), p)
             left = int(token["r"] or p)
         elif token["length"] is not None:
+            if total * length >= bar:
+                return Fraction(0)
             share = following
             following = Fraction(1)
             if token["broken"]:

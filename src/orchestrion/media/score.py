@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from symusic.core import ScoreTick
 
 MOST_BYTES = 32 << 20  # of a file; 60,000 notes need less than one MiB as MIDI, thirty as MusicXML
+MOST_TUNE = 1 << 18  # characters of one ABC tune
 MOST_NOTES = 1_000_000
 MOST_SECONDS = 4 * 3600.0  # the longest operas play as long
 MOST_QUARTERS = 100_000
@@ -133,29 +134,33 @@ def _sheet(kind: str, text: str, name: str, *, isolate: bool) -> Any:
 
 
 def _read_abc(text: str, name: str, *, isolate: bool, all_tunes: bool) -> list[ScoreTick]:
-    scores, first_error = [], None
+    scores: list[ScoreTick] = []
+    first_error: InputError | None = None
     for tune in split_tunes(text):
         try:
-            found = ask("abc", tune, isolate=isolate)
-            score = _parse(plain_midi(base64.b64decode(found["midi"]), name), name)
-            played = _rescaled(score, head=1, tail=0)  # abc2midi begins a tick late
-            pickup = abc_pickup(tune)
-            if pickup:
-                bar = 4 * Fraction(*Timeline.from_score(played).metre_at(0))
-                restate_bars(played, [0.0, float(pickup), float(pickup + bar)])
-            scores.append(_checked(played, name))
-        except (ParserFailed, InputError) as error:
+            scores.append(_checked(_tune(tune, name, isolate=isolate), name))
+        except InputError as error:
             first_error = first_error or error
-            if not all_tunes:
-                break
-            continue
         if not all_tunes:
             break
     if not scores:
-        raise InputError(
-            f"The file {name} cannot be read as ABC: {str(first_error).rstrip('.')}; look at its X:, M: and K: lines."
-        )
+        raise first_error or InputError(f"The file {name} holds no ABC tune.")
     return scores
+
+
+def _tune(tune: str, name: str, *, isolate: bool) -> Any:
+    if len(tune) > MOST_TUNE:
+        raise InputError(f"The file {name} holds a tune of {len(tune)} characters, more than {MOST_TUNE}; shorten it.")
+    try:
+        found = ask("abc", tune, isolate=isolate)
+    except ParserFailed as error:
+        raise InputError(f"The file {name} cannot be read as ABC: {error}; look at its X:, M: and K: lines.") from error
+    score = _parse(plain_midi(base64.b64decode(found["midi"]), name), name)
+    played = _rescaled(score, head=1, tail=0)  # abc2midi begins a tick late
+    if pickup := abc_pickup(tune):
+        bar = 4 * Fraction(*Timeline.from_score(played).metre_at(0))
+        restate_bars(played, [0.0, float(pickup), float(pickup + bar)])
+    return played
 
 
 def _rescaled(score: Any, *, head: int, tail: int, times: Sequence[float] = ()) -> Any:
