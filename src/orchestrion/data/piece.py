@@ -30,7 +30,8 @@ class Piece:
     Attributes:
         id: unique in its corpus and stable across rebuilds.
         score: notes, tempo and metre in ticks.
-        audio, stems, video, sheet: sound, sound by track name, and paths of files that show it.
+        audio, stems: sound, and sound by track name; or the paths of their files, as data sets give them.
+        video, sheet: paths of files that show it.
         beats: times of beats in seconds.
         chords: spans in quarter notes from the start.
         key: the main key.
