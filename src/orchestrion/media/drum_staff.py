@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 # General MIDI key → step, octave and head, after the usage of N. Weinberg, "Guide to Standardized Drumset Notation".
 PLACES = {
-    35: ("E4", ""), 36: ("F4", ""), 37: ("C5", "x"), 38: ("C5", ""), 39: ("C5", "slash"), 40: ("C5", ""), 41: ("G4", ""),
-    42: ("G5", "x"), 43: ("A4", ""), 44: ("D4", "x"), 45: ("B4", ""), 46: ("G5", "circle-x"), 47: ("D5", ""),
-    48: ("D5", ""), 49: ("A5", "x"), 50: ("E5", ""), 51: ("F5", "x"), 52: ("B5", "x"), 53: ("F5", "diamond"),
+    35: ("E4", ""), 36: ("F4", ""), 37: ("C5", "x"), 38: ("C5", ""), 39: ("C5", "slash"), 40: ("C5", ""),
+    41: ("G4", ""), 42: ("G5", "x"), 43: ("A4", ""), 44: ("D4", "x"), 45: ("B4", ""), 46: ("G5", "circle-x"),
+    47: ("D5", ""), 48: ("D5", ""), 49: ("A5", "x"), 50: ("E5", ""), 51: ("F5", "x"), 52: ("B5", "x"), 53: ("F5", "diamond"),
     54: ("B4", "x"), 55: ("B5", "x"), 56: ("E5", "triangle"), 57: ("A5", "x"), 59: ("F5", "x"),
 }  # fmt: skip
 OTHER = ("B4", "triangle")
 
 
-def place_drums(xml: bytes) -> bytes:
-    """The same score with every pitch of a part under a percussion clef replaced by its place on the drum staff."""
-    root = ET.fromstring(xml)
+def place_drums(root: ET.Element) -> None:
+    """Replaces every pitch of the parts under a percussion clef by its place on the drum staff."""
     for part in root.iter("part"):
         if any(sign.text == "percussion" for sign in part.iter("sign")):
             for note in part.iter("note"):
                 _place(note)
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True)
 
 
 def _place(note: ET.Element) -> None:
@@ -53,12 +52,13 @@ def _text(element: ET.Element, tag: str) -> str:
 
 
 def ring_on(tracks: Iterable[Any], tpq: int) -> None:
-    """Lengthens drum notes to the next stroke of their track, or one quarter at most: how long they are written says
+    """Lengthens drum notes to the next stroke of their track, or to the next quarter: how long they are written says
     nothing, and short ones are hard to read."""
     for track in tracks:
         if not track.is_drum:
             continue
         times = sorted({note.time for note in track.notes})
-        following = dict(zip(times, times[1:], strict=False))
+        following = dict(pairwise(times))
         for note in track.notes:
-            note.duration = min(following.get(note.time, note.time + tpq) - note.time, tpq)
+            quarter = (note.time // tpq + 1) * tpq
+            note.duration = min(following.get(note.time, quarter), quarter) - note.time

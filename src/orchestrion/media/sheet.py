@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,11 @@ PAGE_WIDTH, PAGE_HEIGHT = 2400, 3394  # tenths of a millimetre at full scale; th
 SCALE = 40  # percent
 MOST_NOTES = 60_000
 LARGEST_PNG = 32_000  # pixels high
-FONTS = ("DejaVuSerif.ttf", "DejaVuSerif-Bold.ttf", "DejaVuSerif-Italic.ttf", "DejaVuSerif-BoldItalic.ttf")
-METRONOME_NOTES = {"\ue1d5": "♩", "\ue1d3": "𝅗𝅥", "\ue1d7": "♪", "\ue1e7": "."}  # of the music font → of any font
-PAGE = re.compile(r"<svg\b[^>]*?viewBox=\"0 0 (\d+) (\d+)\"[^>]*?>(.*)</svg>\s*$", re.DOTALL)
+FONTS = ("STIXGeneral.ttf", "STIXGeneralBol.ttf", "STIXGeneralItalic.ttf", "DejaVuSerif.ttf", "DejaVuSerif-Bold.ttf")
+# Metronome notes of the music font (SMuFL) → of any font, and how they are written in the drawing.
+METRONOME_NOTES = {"\ueca3": "𝅗𝅥", "\ueca5": "♩", "\ueca7": "♪", "\uecb7": "."}
+METRONOME = re.compile(r'<tspan font-family="\w+" font-size="\d+px">([\ueca3-\uecb7])</tspan>')
+PAGE = re.compile(r'<svg viewBox="0 0 (\d+) (\d+)"')
 
 
 def engrave(score: ScoreTick, path: str | Path, *, title: str | None = None, width: int = 1600) -> Path:
@@ -63,7 +66,7 @@ def engraved_svg(score: ScoreTick, *, title: str | None = None) -> str:
     if n_notes > MOST_NOTES:
         raise InputError(f"The score has {n_notes} notes; {MOST_NOTES} are the most that is engraved, so cut it.")
     try:
-        pages = ask("sheet", place_drums(musicxml_bytes(_readable(score), title=title)).decode())["pages"]
+        pages = ask("sheet", _styled(musicxml_bytes(_readable(score), title=title)))["pages"]
     except ParserFailed as error:
         raise InputError(f"The score cannot be engraved: {error}; engrave a part of it.") from error
     return _stacked(pages)
@@ -77,6 +80,16 @@ def _readable(score: ScoreTick) -> ScoreTick:
         track.name = name
     ring_on(tracks, copy.ticks_per_quarter)
     return copy
+
+
+def _styled(xml: bytes) -> str:
+    """MusicXML with drum staves and a final bar line."""
+    root = ET.fromstring(xml)
+    place_drums(root)
+    for part in root.iter("part"):
+        bar_line = ET.SubElement(part.findall("measure")[-1], "barline", location="right")
+        ET.SubElement(bar_line, "bar-style").text = "light-heavy"
+    return ET.tostring(root, encoding="unicode")
 
 
 def engraved_pages(text: str) -> dict[str, Any]:
@@ -102,6 +115,7 @@ def engraved_pages(text: str) -> dict[str, Any]:
             "condense": "none",
             "footer": "none",
             "header": "auto",
+            "svgFormatRaw": True,
             "svgViewBox": True,
             "smuflTextFont": "none",
             "xmlIdSeed": 1,
@@ -118,20 +132,24 @@ def _stacked(pages: list[str]) -> str:
     width = total = 0
     parts = []
     for page in pages:
-        found = PAGE.search(page)
+        found = PAGE.match(page)
         if found is None:
             raise InputError("The score cannot be engraved: the engraver returned no picture; engrave a part of it.")
         wide, high = int(found[1]), int(found[2])
-        body = found[3]
-        for sign, plain in METRONOME_NOTES.items():
-            body = body.replace(sign, plain)
-        parts.append(f'<svg y="{total}" width="{wide}" height="{high}" viewBox="0 0 {wide} {high}">{body}</svg>')
+        placed = f'<svg y="{total}" width="{wide}" height="{high}" viewBox="0 0 {wide} {high}"{page[found.end() :]}'
+        parts.append(METRONOME.sub(_metronome, placed))
         width, total = max(width, wide), total + high
     head = (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" version="1.1" '
         f'width="{width}" height="{total}" viewBox="0 0 {width} {total}" color="black" font-family="Times, serif">'
     )
     return f'{head}<rect width="{width}" height="{total}" fill="white"/>{"".join(parts)}</svg>\n'
+
+
+def _metronome(found: re.Match[str]) -> str:
+    return (
+        f'<tspan font-family="DejaVu Serif, serif" font-size="480px">{METRONOME_NOTES.get(found[1], found[1])}</tspan>'
+    )
 
 
 def _pixels(drawing: str, width: int) -> bytes:
@@ -148,7 +166,7 @@ def _pixels(drawing: str, width: int) -> bytes:
         background="white",
         skip_system_fonts=True,
         font_files=[str(folder / name) for name in FONTS],
-        font_family="DejaVu Serif",
-        serif_family="DejaVu Serif",
+        font_family="STIXGeneral",
+        serif_family="STIXGeneral",
     )
     return bytes(picture)
