@@ -21,6 +21,17 @@ def not_the_data_set(folder: Path, title: str, wanted: str) -> InputError:
     return InputError(f"The folder {folder} does not look like {title}: it should hold {wanted}.")
 
 
+def inside(folder: Path, location: str) -> Path:
+    """The file that a table of the data set names.
+
+    Raises:
+        InputError: it lies outside of the folder.
+    """
+    if Path(location).is_absolute() or ".." in Path(location).parts:
+        raise InputError(f"The table in {folder} names a file outside of that folder ({location}); get it again.")
+    return folder / location
+
+
 def split_by_hash(name: str) -> Split:
     """A split of ours for data sets without one: eight in ten names train, one validates, one tests."""
     digit = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % 10

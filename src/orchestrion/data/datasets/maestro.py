@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrion.data.datasets.dataset import SPLITS, Entry
-from orchestrion.data.datasets.layout import not_the_data_set, piece_of_score
+from orchestrion.data.datasets.layout import inside, not_the_data_set, piece_of_score
 from orchestrion.data.piece import Piece
 from orchestrion.errors import InputError
 
@@ -37,7 +37,7 @@ class Maestro:
             split = row["split"]
             if split not in SPLITS:
                 raise InputError(f"A row of {table} has the split {split!r}; get the table again.")
-            path = table.parent / row["midi_filename"]
+            path = inside(table.parent, row["midi_filename"])
             entries.append(Entry(row["midi_filename"].rpartition(".")[0], path, split, row))
         return entries
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrion.data.datasets.dataset import Entry
-from orchestrion.data.datasets.layout import chords_in_quarters, not_the_data_set, piece_of_score
+from orchestrion.data.datasets.layout import chords_in_quarters, inside, not_the_data_set, piece_of_score
 from orchestrion.data.piece import Piece
 from orchestrion.errors import InputError
 from orchestrion.theory.chords import Chord
@@ -43,7 +43,7 @@ class MidiCaps:
                 if line.strip():
                     row = _row(line, table)
                     split = "test" if row.get("test_set") else "train"
-                    entries.append(Entry(row["location"], _inside(folder, row["location"]), split, (table, place)))
+                    entries.append(Entry(row["location"], inside(folder, row["location"]), split, (table, place)))
                 place += len(line)
         return entries
 
@@ -80,13 +80,6 @@ def _row(line: bytes, table: Path) -> dict[str, Any]:
     if not isinstance(row, dict) or not {"location", "caption"} <= row.keys():
         raise InputError(f"{table} is not the table of MidiCaps: a row has no location and caption.")
     return row
-
-
-def _inside(folder: Path, location: str) -> Path:
-    path = folder / location
-    if Path(location).is_absolute() or ".." in Path(location).parts:
-        raise InputError(f"A row of {folder / TABLE} points outside of the folder ({location}); get the table again.")
-    return path
 
 
 READERS = {"midicaps": MidiCaps()}
