@@ -10,6 +10,7 @@ Time is an integer grid of `GRID` = 12 steps a quarter note, which holds sixteen
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -311,7 +312,7 @@ def decode(tokens: list[int], vocabulary: ArrangementVocabulary) -> Arrangement:
 
 def _split(stream: list[int], v: ArrangementVocabulary, kind: str) -> Iterator[list[int]]:
     starts = [i for i, t in enumerate(stream) if v.kind(t) == kind]
-    for start, end in zip(starts, [*starts[1:], len(stream)], strict=True):
+    for start, end in itertools.pairwise([*starts, len(stream)]):
         yield stream[start:end]
 
 

@@ -25,6 +25,8 @@ from orchestrion.representations.arrangement import (
 )
 from orchestrion.theory.chords import Chord
 
+KIT = 128  # the drum kit among the programs
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -33,7 +35,11 @@ class Plan:
     Attributes:
         genre, metre, tempo, key: the tokens of those kinds among which the model may choose.
         parts: (role, programs to choose from) in the order of `ROLES`; programs of None leave all open.
+        more: whether the model may add parts after those.
+        without: programs that must not play (128 = drums), where the model chooses.
+        drums: whether there must be drums, where the model chooses.
         bars: number of bars.
+        parts_only: the sequence ends after the parts, before the first bar.
         repeats: bar → how many bars earlier its chords and melody were played (the form of the piece).
         cadence: whether the last bar must stand on the tonic chord.
     """
@@ -43,7 +49,11 @@ class Plan:
     tempo: tuple[int, ...] | None = None
     key: tuple[int, ...] | None = None
     parts: tuple[tuple[str, tuple[int, ...] | None], ...] | None = None
+    more: bool = False
+    without: frozenset[int] = frozenset()
+    drums: bool | None = None
     bars: int | None = None
+    parts_only: bool = False
     repeats: Mapping[int, int] = field(default_factory=dict)
     cadence: bool = True
 
@@ -60,6 +70,7 @@ class ArrangementGrammar:
         self._bar = -1
         self._bars = self.plan.bars
         self._length = 0
+        self._minor = False
         self._tonic: int | None = None
         self._chords: list[list[tuple[int, int]]] = []
         self._filled: dict[int, list[bool]] = {}
@@ -71,6 +82,11 @@ class ArrangementGrammar:
         self._onset = -1
         self._position: int | None = None
         self._group: list[int] = []
+
+    @property
+    def bars_begun(self) -> int:
+        """How many bars have been begun."""
+        return self._bar + 1
 
     # ------------------------------------------------------------------ what may come
 
@@ -105,22 +121,31 @@ class ArrangementGrammar:
         self._fixed(mask, "Key", self.plan.key)
 
     def _allow_role(self, mask: np.ndarray) -> None:
-        if self.plan.parts is not None:
-            if len(self._parts) < len(self.plan.parts):
-                mask[self.v.ids[f"Role_{self.plan.parts[len(self._parts)][0]}"]] = True
-            else:
-                self._allow_left(mask)
+        fixed = self.plan.parts or ()
+        if len(self._parts) < len(fixed):
+            mask[self.v.ids[f"Role_{fixed[len(self._parts)][0]}"]] = True
             return
-        self._range(mask, "Role", self._parts[-1] + 1 if self._parts else 0)
-        if any(ROLES[r] != "drums" for r in self._parts):
+        if self.plan.parts is not None and not self.plan.more:
+            self._allow_left(mask)
+            return
+        if not self._parts:
+            mask[self.v.ids["Role_melody"]] = True
+            return
+        drums = ROLES.index("drums")
+        self._range(mask, "Role", self._parts[-1] + 1)
+        if self.plan.drums is False or KIT in self.plan.without:
+            mask[self.v.token("Role", drums)] = False
+        if not self.plan.drums or drums in self._parts:
             self._allow_left(mask)
 
     def _allow_program(self, mask: np.ndarray) -> None:
-        programs = self.plan.parts[len(self._parts) - 1][1] if self.plan.parts is not None else None
+        fixed = self.plan.parts or ()
+        programs = fixed[len(self._parts) - 1][1] if len(self._parts) <= len(fixed) else None
         if ROLES[self._parts[-1]] == "drums":
-            programs = (128,)
+            programs = (KIT,)
         if programs is None:
-            self._range(mask, "Program", 0, 128)
+            self._range(mask, "Program", 0, KIT)
+            mask[[self.v.token("Program", program) for program in self.plan.without]] = False
         else:
             mask[[self.v.token("Program", program) for program in programs]] = True
 
@@ -128,6 +153,9 @@ class ArrangementGrammar:
         self._range(mask, "Level")
 
     def _allow_left(self, mask: np.ndarray) -> None:
+        if self.plan.parts_only:
+            mask[self.v.eos] = True
+            return
         if self._bars is None:
             self._range(mask, "Left", 3)  # a piece has at least four bars
             return
@@ -198,6 +226,8 @@ class ArrangementGrammar:
         if self._group:
             if len(self._group) < MAX_NOTES[name]:
                 self._range(mask, kind, self._group[-1] - low + 1)
+                if self._closing(name):
+                    self._keep_triad(mask, name)
             if not drums:
                 room = (self._bars - self._bar) * self._length if self._bars is not None else 10**6
                 fits = sum(d <= min(room - self._onset, 2 * self._length) for d in DURATIONS)
@@ -205,6 +235,8 @@ class ArrangementGrammar:
                 return
         elif self._position is not None or (0 <= self._cursor < self._length):
             self._range(mask, kind)
+            if self._closing(name):
+                self._keep_triad(mask, name)
         if self._position is not None and not self._group:
             return
         self._range(mask, "Position", self._onset + 1, self._length)
@@ -212,6 +244,17 @@ class ArrangementGrammar:
             mask[self.v.token("Position", self._cursor)] = False  # the cursor needs no position
         if self._onset >= 0:
             self._allow_part_end(mask)
+
+    def _closing(self, role: str) -> bool:
+        return self._last and self.plan.cadence and role in ("melody", "bass")
+
+    def _keep_triad(self, mask: np.ndarray, role: str) -> None:
+        """In the last bar the tune ends on the tonic triad, and the bass first plays the tonic."""
+        triad = (9, 0, 4) if self._minor else (0, 4, 7)
+        keep = triad[:1] if role == "bass" and self._onset < 0 else triad
+        first = self.v.first["Pitch"]
+        classes = np.arange(PITCHES.start, PITCHES.stop) % 12
+        mask[first : first + len(PITCHES)] &= np.isin(classes, keep)
 
     # ------------------------------------------------------------------ what came
 
@@ -254,6 +297,7 @@ class ArrangementGrammar:
         if kind == "Metre":
             self._length = bar_length(METRES[value])
         if kind == "Key":
+            self._minor = value >= 12
             self._tonic = self.v.chord(Chord(0, "maj") if value < 12 else Chord(9, "min"))
         self._state = order[order.index(self._state) + 1]
 

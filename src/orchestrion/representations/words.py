@@ -28,11 +28,10 @@ def split_words(text: str) -> list[str]:
         text.replace("-flat", "b").replace("-sharp", "#").replace(" flat", "b").replace(" sharp", "#")
     ):
         word = match.group()
+        note = len(word) == 1 or (len(word) == 2 and word[1] in "#♯♭b")
         if word.isdigit():
             words.append(_number(int(word)))
-        elif word[0] in "BCDEFG" and (len(word) == 1 or word[1] in "#♯♭b") and len(word) <= 2:
-            words.append(word.replace("♯", "#").replace("♭", "b"))
-        elif word[0] == "A" and (word[1:] or text[match.end() :].lstrip(" -").lower().startswith(("m", "M"))):
+        elif (note and word[0] in "BCDEFG") or (note and word[0] == "A" and (word[1:] or text[match.end() :].lstrip(" -").lower().startswith("m"))):
             words.append(word.replace("♯", "#").replace("♭", "b"))
         else:
             words.append(word.capitalize() if word[-1] in "#♯♭" else word.lower())

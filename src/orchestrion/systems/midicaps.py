@@ -1,0 +1,499 @@
+"""Text to MIDI: Text2midi (Bhandari et al. 2025, arXiv 2412.16526) on captions as in MidiCaps (Melechovsky et al. 2024, arXiv 2406.02255).
+
+A text encoder reads the caption; an autoregressive decoder that attends to it writes a piece as tokens. `paper` is the
+published network (FLAN-T5-base, REMI tokens); `mini` reads words and writes compact arrangement tokens under a grammar, so
+that what a sentence asks for is what is played. The captions themselves are made one floor below (`data.captioning`).
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from orchestrion.data.caption_facts import Facts, facts_of_piece
+from orchestrion.data.caption_vocabulary import caption_words
+from orchestrion.data.captions import GrammarWriter, drop_sentences
+from orchestrion.data.corpus import load_corpus
+from orchestrion.data.loader import LengthBatches
+from orchestrion.data.piece import Piece
+from orchestrion.errors import OptionError
+from orchestrion.nn.attention import SelfAttention, merge_heads
+from orchestrion.nn.cache import LayerCache, keep_rows
+from orchestrion.nn.decoder import Decoder, DecoderLayer
+from orchestrion.nn.positions import rotary_table, sinusoidal_table
+from orchestrion.nn.text import T5Text, WordText
+from orchestrion.paradigms.autoregressive import next_token_loss, sample
+from orchestrion.representations.arrangement import METRES, UNKNOWN_GENRE, ArrangementVocabulary, encode
+from orchestrion.representations.arrangement_choice import read_wishes
+from orchestrion.representations.arrangement_score import from_score
+from orchestrion.representations.composition import Commission, compose
+from orchestrion.representations.prompt import parse_prompt
+from orchestrion.representations.remi import RemiVocabulary
+from orchestrion.systems.card import Card
+from orchestrion.systems.registry import register
+from orchestrion.systems.system import System
+from orchestrion.systems.tasks import Music, Progress
+from orchestrion.theory.keys import Key
+from orchestrion.training.stage import Loss, Objective, Stage, warmup_cosine
+
+REMI_SIZE = 524  # of the published vocabulary
+WRITER = GrammarWriter(style="any")
+KEY_PLACE = 4  # of the key's token: after BOS, genre, metre and tempo
+BATCH_TOKENS = 4608  # about nine pieces: small batches learn more from few tokens
+MINI_STEPS = 3400  # about 15 M tokens, three visits of each piece: an hour and a half on one core
+VALIDATION_PIECES = 48
+
+
+# Network (section "Model architecture") -------------------------------------------------------------------------------
+
+
+class BlockSelfAttention(SelfAttention):
+    """The published self-attention, which views [steps, heads · dim] as [heads, steps, dim] without transposing.
+
+    "Head" j holds the j-th part of the sequence, its sub-vectors one after another, and is causal inside that part only. The
+    parts move as the sequence grows, so nothing can be cached. The public checkpoint was trained with this.
+    """
+
+    def forward(
+        self, x: Float[Tensor, "batch time width"], rotary: Tensor | None = None, cache: Any = None
+    ) -> Float[Tensor, "batch time width"]:
+        """Attends inside blocks; `rotary` is not applied, as published."""
+        if cache is not None:
+            raise ValueError("the published attention cannot be cached; use quirks='none'")
+        batch, time, width = x.shape
+        q, k, v = (part.reshape(batch, self.num_heads, time, -1) for part in self.to_qkv(x).chunk(3, dim=-1))
+        dropout = self.dropout if self.training else 0.0
+        out = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=dropout)
+        return self.to_out(out.reshape(batch, time, width) if out.shape[2] == time else merge_heads(out))
+
+
+class Text2MidiNetwork(nn.Module):
+    """Decoder over music tokens that attends to encoded text.
+
+    Args:
+        vocabulary_size: classes.
+        width, num_layers, num_heads, feed_forward: sizes of the decoder.
+        max_length: longest sequence.
+        dropout: in training.
+        activation: of the feed-forward parts.
+        norm_first: normalise before each part instead of after its residual (the published network: after).
+        bias: whether self-attention projections have one (the published network: no).
+        positions: "rotary", "sinusoidal" (added, by time), or "item" (the published code's: the table is indexed by the item
+            of the batch, so that all steps get the same).
+        blocks: use `BlockSelfAttention`.
+    """
+
+    positions: Tensor
+
+    def __init__(
+        self,
+        *,
+        vocabulary_size: int,
+        width: int,
+        num_layers: int,
+        num_heads: int,
+        feed_forward: int,
+        max_length: int,
+        dropout: float = 0.1,
+        activation: str = "relu",
+        norm_first: bool = False,
+        bias: bool = False,
+        positions: str = "sinusoidal",
+        blocks: bool = False,
+    ) -> None:
+        super().__init__()
+        if positions not in ("rotary", "sinusoidal", "item"):
+            raise OptionError(f"positions is {positions!r}; it must be 'rotary', 'sinusoidal' or 'item'.")
+        self.kind, self.max_length, self.width = positions, max_length, width
+        self.tokens = nn.Embedding(vocabulary_size, width)
+        attention = BlockSelfAttention if blocks else SelfAttention
+        layers = [
+            DecoderLayer(
+                width=width,
+                num_heads=num_heads,
+                feed_forward=feed_forward,
+                activation_name=activation,
+                norm_first=norm_first,
+                dropout=dropout,
+                self_attention=attention(width=width, num_heads=num_heads, bias=bias, dropout=dropout),
+            )
+            for _ in range(num_layers)
+        ]
+        self.decoder = Decoder(layers, width=width)
+        self.projection = nn.Linear(width, vocabulary_size)
+        self.dropout = nn.Dropout(dropout)
+        if positions == "rotary":
+            self.register_buffer("rotary", rotary_table(max_length, width // num_heads), persistent=False)
+        else:
+            self.rotary = None
+            self.register_buffer("positions", sinusoidal_table(max_length, width)[:, None])
+        nn.init.normal_(self.tokens.weight, std=width**-0.5)
+
+    def embed(self, tokens: Int[Tensor, "batch time"], start: int = 0) -> Float[Tensor, "batch time width"]:
+        """Token embeddings × √width, with positions `start` onwards added unless they are rotary."""
+        x = self.tokens(tokens) * math.sqrt(self.width)
+        if self.kind == "sinusoidal":
+            x = x + self.positions[start : start + tokens.shape[1], 0]
+        elif self.kind == "item":
+            x = x + self.positions[: tokens.shape[0]]
+        return self.dropout(x)
+
+    def forward(
+        self,
+        tokens: Int[Tensor, "batch time"],
+        memory: Float[Tensor, "batch memory width"],
+        memory_mask: Bool[Tensor, "batch memory"] | None = None,
+    ) -> Float[Tensor, "batch time classes"]:
+        """Logits of the next token after each step. `memory_mask` is True where the text is real."""
+        rotary = self.rotary[:, : tokens.shape[1]] if self.rotary is not None else None
+        return self.projection(self.decoder(self.embed(tokens), memory, memory_mask, rotary))
+
+    def step(
+        self,
+        tokens: Int[Tensor, "batch new"],
+        caches: list[LayerCache],
+        memory_mask: Bool[Tensor, "batch memory"] | None = None,
+    ) -> Float[Tensor, "batch classes"]:
+        """Logits after the newest tokens; `caches` (from `decoder.start`) hold what came before."""
+        start = caches[0].own.length
+        rotary = self.rotary[:, start : start + tokens.shape[1]] if self.rotary is not None else None
+        x = self.decoder(self.embed(tokens, start), None, memory_mask, rotary, caches)
+        return self.projection(x[:, -1])
+
+
+# Training data (section "Training") -----------------------------------------------------------------------------------
+
+
+class CaptionedPieces:
+    """Pieces as tokens, with captions that are worded anew each time.
+
+    Pitches are written as if in C, so the tonic is free: it is drawn anew each time, in the tokens and in the caption alike.
+
+    Args:
+        pieces: those without a key, metre, tempo or score are left out, as are those longer than `longest` tokens.
+        vocabulary: of the tokens.
+        longest: most tokens of a piece.
+    """
+
+    def __init__(self, pieces: Sequence[Piece], vocabulary: ArrangementVocabulary, *, longest: int) -> None:
+        self.vocabulary = vocabulary
+        self.tokens: list[np.ndarray] = []
+        self.facts: list[Facts] = []
+        for piece in pieces:
+            if piece.score is None or piece.key is None or piece.metre not in METRES or piece.tempo is None:
+                continue
+            arrangement = from_score(
+                piece.score,
+                key=piece.key,
+                metre=piece.metre,
+                tempo=piece.tempo,
+                chords=piece.chords or [],
+                melody=piece.melody,
+                genre=piece.genre or UNKNOWN_GENRE,
+            )
+            tokens = encode(arrangement, vocabulary)
+            if len(tokens) <= longest:
+                self.tokens.append(np.array(tokens, np.int16))
+                self.facts.append(facts_of_piece(piece))
+        self.lengths = [len(tokens) for tokens in self.tokens]
+
+    def batch(self, items: Sequence[int], *, seed: int) -> tuple[Int[Tensor, "batch time"], list[str]]:
+        """Tokens of the pieces, padded with PAD, and a caption of each; random choices depend on `seed` and the item alone."""
+        texts = []
+        tokens = torch.zeros(len(items), max(self.lengths[item] for item in items), dtype=torch.long)
+        for row, item in enumerate(items):
+            rng = random.Random(f"{seed}/{item}")
+            facts = self.facts[item]
+            tokens[row, : self.lengths[item]] = torch.from_numpy(self.tokens[item].astype(np.int64))
+            if facts.key is not None:
+                facts = replace(facts, key=Key(rng.randrange(12), facts.key.mode))
+                tokens[row, KEY_PLACE] = self.vocabulary.ids[f"Key_{facts.key}"]
+            texts.append(drop_sentences(WRITER.write(facts, rng), rng))
+        return tokens, texts
+
+
+@register("midicaps")
+class MidiCaps(System):
+    """Text2midi with its text encoder and tokens.
+
+    Args:
+        vocabulary: tokens that are written: "remi" (published) or "arrangement" (compact, under a grammar).
+        vocabulary_size: classes of "remi", where it is not the published one.
+        text: "t5" (FLAN-T5, frozen), "words" (a small encoder that is trained), "none" (encoded text is given from outside).
+        words: known words of "words", or the number of them.
+        text_layers: of "words".
+        genres: names of genres of "arrangement".
+        t5: name of the T5 checkpoint whose tokenizer and sizes are used.
+        width, num_layers, num_heads, feed_forward, max_length, dropout, activation, norm_first: of the decoder.
+        quirks: "none", or "official" for the published attention and positions, which the public checkpoint needs.
+    """
+
+    card: ClassVar[Card] = Card(
+        name="midicaps",
+        title="MidiCaps: A Large-Scale MIDI Dataset With Text Captions; Text2midi: Generating Symbolic Music from Captions",
+        arxiv="2406.02255",
+        tasks=("generate",),
+        modalities=("text", "score"),
+        licence="Apache-2.0",
+        code="https://github.com/AMAAI-Lab/Text2midi",
+        code_licence="MIT",
+        weights="amaai-lab/text2midi",
+        weights_licence="Apache-2.0",
+        claims=(
+            "Captions agree with the true tempo, instruments, key, metre and chords of held-out pieces.",
+            "Music made from its own caption fits tempo, key, metre and instruments better by 30 points or more "
+            "than music made from another piece's caption.",
+        ),
+    )
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "mini": {
+            "vocabulary": "arrangement",
+            "text": "words",
+            "words": "mini",
+            "genres": "mini",
+            "width": 192,
+            "num_layers": 6,
+            "num_heads": 3,
+            "feed_forward": 768,
+            "max_length": 2304,
+            "dropout": 0.0,  # each piece is seen three times only
+            "activation": "gelu",
+            "norm_first": True,
+            "rotary": True,
+        },
+        "paper": {},
+    }
+
+    def __init__(
+        self,
+        *,
+        vocabulary: str = "remi",
+        vocabulary_size: int | None = None,
+        text: str = "t5",
+        words: Sequence[str] | str = (),
+        text_layers: int = 2,
+        genres: Sequence[str] | str = (),
+        t5: str = "google/flan-t5-base",
+        width: int = 768,
+        num_layers: int = 18,
+        num_heads: int = 8,
+        feed_forward: int = 1024,
+        max_length: int = 2048,
+        dropout: float = 0.1,
+        activation: str = "relu",
+        norm_first: bool = False,
+        rotary: bool = False,
+        quirks: str = "none",
+    ) -> None:
+        super().__init__()
+        if quirks not in ("none", "official"):
+            raise OptionError(f"quirks is {quirks!r}; it must be 'none' or 'official'.")
+        if vocabulary not in ("remi", "arrangement"):
+            raise OptionError(f"vocabulary is {vocabulary!r}; it must be 'remi' or 'arrangement'.")
+        self.quirks, self.vocabulary_name = quirks, vocabulary
+        self.arrangement = ArrangementVocabulary(_listed(genres, "genres")) if vocabulary == "arrangement" else None
+        size = len(self.arrangement) if self.arrangement is not None else vocabulary_size or REMI_SIZE
+        if text == "t5":
+            self.text: nn.Module | None = T5Text(t5, width=width)
+        elif text == "words":
+            self.text = WordText(_listed(words, "words"), width=width, num_layers=text_layers, dropout=dropout)
+        elif text == "none":
+            self.text = None
+        else:
+            raise OptionError(f"text is {text!r}; it must be 't5', 'words' or 'none'.")
+        official = quirks == "official"
+        self.network = Text2MidiNetwork(
+            vocabulary_size=size,
+            width=width,
+            num_layers=num_layers,
+            num_heads=num_heads,
+            feed_forward=feed_forward,
+            max_length=max_length,
+            dropout=dropout,
+            activation=activation,
+            norm_first=norm_first,
+            bias=norm_first and not official,
+            positions="item" if official else "rotary" if rotary else "sinusoidal",
+            blocks=official,
+        )
+
+    # Objective --------------------------------------------------------------------------------------------------------
+
+    def loss(self, tokens: Int[Tensor, "batch time"], texts: Sequence[str]) -> Loss:
+        """Cross-entropy of every token after the first, PAD left out (the published code counts it: `quirks="official"`)."""
+        memory, mask = self._read(texts)
+        logits = self.network(tokens[:, :-1], memory, mask)
+        ignore = None if self.quirks == "official" else 0
+        value = next_token_loss(logits.float(), tokens[:, 1:], ignore=ignore)
+        counted = tokens[:, 1:].numel() if ignore is None else int((tokens[:, 1:] != ignore).sum())
+        return Loss(value, counted, {"tokens": counted})
+
+    def stages(self, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
+        """One stage on the compact tokens; captions are worded anew for each visit of a piece.
+
+        Raises:
+            OptionError: this size has the published tokens, whose training data and text encoder do not ship.
+        """
+        if self.arrangement is None or not isinstance(self.text, WordText):
+            raise OptionError("Training here is for the preset 'mini'; the published size needs its authors' data.")
+        pieces = CaptionedPieces(train, self.arrangement, longest=self.network.max_length)
+        held_out = CaptionedPieces(validation[:VALIDATION_PIECES], self.arrangement, longest=self.network.max_length)
+        batches = LengthBatches(pieces.lengths, budget=BATCH_TOKENS)
+        fixed = held_out.batch(range(len(held_out.lengths)), seed=0)
+
+        def validate() -> dict[str, float]:
+            return {"validation_loss": float(self.loss(*fixed).value)}
+
+        objective = Objective(
+            name="next_token",
+            loss=lambda batch: self.loss(*batch),
+            parameters=self.parameters(),
+            optimiser=lambda parameters: torch.optim.AdamW(parameters, lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01),
+            schedule=warmup_cosine(150, MINI_STEPS, floor=0.03),
+        )
+        return [
+            Stage(
+                name="text2midi",
+                steps=MINI_STEPS,
+                data=lambda step, share: pieces.batch(share.of(batches(step)), seed=step),
+                objectives=[objective],
+                validate=validate,
+                validate_every=250,
+                ema=0.995,
+                precision="bfloat16",
+            )
+        ]
+
+    # Sampling ---------------------------------------------------------------------------------------------------------
+
+    def _read(self, texts: Sequence[str]) -> tuple[Tensor, Tensor | None]:
+        if self.text is None:
+            raise OptionError("This system has no text encoder; make it with text='words' or text='t5'.")
+        memory, mask = self.text(list(texts))
+        return memory, None if self.quirks == "official" else mask
+
+    @torch.inference_mode()
+    def write(
+        self,
+        texts: Sequence[str],
+        *,
+        generators: Sequence[torch.Generator],
+        grammars: Sequence[Any] | None = None,
+        max_steps: int | None = None,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        progress: Any = None,
+    ) -> list[list[int]]:
+        """Tokens after BOS, one list a text, until EOS or `max_steps`; the text is encoded once and keys are cached.
+
+        With `quirks="official"` the whole sequence is computed anew for every token, since its attention allows no cache.
+        """
+        memory, mask = self._read(texts)
+        most = min(max_steps or self.network.max_length, self.network.max_length) - 1
+        start = torch.ones(len(texts), 1, dtype=torch.long, device=self.device)
+        held = {"mask": mask, "memory": memory, "tokens": start[:, :0]}
+        caches = None if self.quirks == "official" else self.network.decoder.start(memory, capacity=most + 1)
+
+        def step(tokens: Tensor) -> Tensor:
+            if caches is not None:
+                return self.network.step(tokens, caches, held["mask"])
+            held["tokens"] = torch.cat([held["tokens"], tokens], 1)
+            return self.network(held["tokens"], held["memory"], held["mask"])[:, -1]
+
+        def drop(rows: Tensor) -> None:
+            for name, value in held.items():
+                held[name] = None if value is None else value[rows]
+            if caches is not None:
+                keep_rows(caches, rows)
+
+        return sample(
+            step,
+            start=start,
+            generators=generators,
+            max_steps=most,
+            end=2,
+            grammars=grammars,
+            temperature=temperature,
+            top_p=top_p,
+            drop=drop,
+            progress=progress,
+        )
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        n: int = 1,
+        seed: int = 0,
+        bars: int | None = None,
+        seconds: float | None = None,
+        tempo: float | None = None,
+        key: Key | None = None,
+        metre: tuple[int, int] | None = None,
+        instruments: Sequence[int] | None = None,
+        temperature: float = 0.95,
+        top_p: float = 0.95,
+        progress: Progress | None = None,
+    ) -> list[Music]:
+        """Pieces from a sentence. The reader of prompts fixes what is asked; the network writes the rest and the notes.
+
+        Raises:
+            PromptError: the text is empty or too long.
+            OptionError: the length cannot be written in one piece.
+        """
+        request = parse_prompt(prompt)
+        given = {
+            "bars": bars,
+            "seconds": seconds,
+            "tempo": tempo,
+            "key": key,
+            "metre": metre,
+            "instruments": instruments,
+        }
+        asked = {name: value for name, value in given.items() if value is not None}
+        if self.arrangement is None:
+            return self._generate_remi(prompt, request.report(), asked, n, seed, temperature, top_p)
+        wishes = read_wishes(request, asked, self.arrangement)
+        pieces = compose(
+            self.write,
+            self.arrangement,
+            [Commission(prompt, wishes, f"{seed}/{number}") for number in range(n)],
+            temperature=temperature,
+            top_p=top_p,
+            progress=progress,
+        )
+        understood = {**request.report(), "options": {name: _plain(value) for name, value in asked.items()}}
+        return [Music(one.score, {**understood, "unserved": list(wishes.unserved), **one.report}) for one in pieces]
+
+    def _generate_remi(
+        self, prompt: str, report: dict, asked: dict, n: int, seed: int, temperature: float, top_p: float
+    ) -> list[Music]:
+        """As published: plain sampling, the text alone guides; options cannot be served and are reported."""
+        generators = [torch.Generator().manual_seed(seed + number) for number in range(n)]
+        rows = self.write([prompt] * n, generators=generators, temperature=temperature, top_p=top_p)
+        unserved = [f"The option {name} cannot be enforced by the published network." for name in asked]
+        vocabulary = RemiVocabulary()
+        return [Music(vocabulary.decode(row), {**report, "unserved": unserved}) for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Key) else list(value) if isinstance(value, tuple) else value
+
+
+def _listed(names: Sequence[str] | str, what: str) -> tuple[str, ...]:
+    """Names themselves, or "mini" for those of the corpus that ships."""
+    if names == "mini":
+        if what == "words":
+            return caption_words()
+        return tuple(sorted({genre for genre in load_corpus("compact").column("genre") if genre}))
+    if isinstance(names, str):
+        raise OptionError(f"There are no {what} {names!r}; give 'mini' or the names themselves.")
+    return tuple(names)
