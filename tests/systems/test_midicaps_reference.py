@@ -1,4 +1,4 @@
-"""Parity with the published Text2midi decoder, for every reference case that is there; and the sane network beside it."""
+"""Parity with the published Text2midi decoder, for every reference case; and the sane network beside it."""
 
 import importlib.util
 import json
