@@ -85,9 +85,7 @@ def segment_fitness(
     return Fitness(score, count, coverage, fitness)
 
 
-def segment_scores(
-    matrix: Float[np.ndarray, "frames frames"], *, length: int
-) -> Float[np.ndarray, " segments"]:
+def segment_scores(matrix: Float[np.ndarray, "frames frames"], *, length: int) -> Float[np.ndarray, " segments"]:
     """Only the scores of `segment_fitness`, many times as fast, in float32."""
     frames = len(matrix)
     whole = np.ascontiguousarray(matrix, np.float32)
