@@ -1,4 +1,5 @@
-"""The words that our captions use, for the text encoders that are trained on them: one a line in `caption_vocabulary.txt`.
+"""The words that our captions use, for the text encoders that are trained on them: one a line in
+`caption_vocabulary.txt`.
 
 `python -m orchestrion.data.caption_vocabulary` writes them again from captions of the compact corpus.
 """

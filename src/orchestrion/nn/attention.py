@@ -32,8 +32,8 @@ def attend(
 ) -> Float[Tensor, "batch heads time head_dim"]:
     """softmax(q kᵀ / √head_dim) v (Vaswani et al. 2017, equation 1); `mask` is True where attention is allowed.
 
-    torch's fused kernel, except where it is slow: training in bfloat16 on a CPU, whose backward pass takes several times as
-    long as these plain products, block by block of the queries so that a causal step never touches the future.
+    torch's fused kernel, except where it is slow: training in bfloat16 on a CPU, whose backward pass takes several
+    times as long as these plain products, block by block of the queries so that a causal step never touches the future.
     """
     plain = q.device.type == "cpu" and q.dtype == torch.bfloat16 and q.requires_grad and dropout == 0
     if not plain:
@@ -64,7 +64,8 @@ def _attend_block(
 
 
 class SelfAttention(nn.Module):
-    """Causal attention of a sequence over itself (Vaswani et al. 2017), queries and keys rotated where a table is given.
+    """Causal attention of a sequence over itself (Vaswani et al. 2017), queries and keys rotated where a table is
+    given.
 
     Args:
         width: channels in and out.
@@ -88,7 +89,7 @@ class SelfAttention(nn.Module):
         rotary: Float[Tensor, "2 time half"] | None = None,
         cache: KeyValueCache | None = None,
     ) -> Float[Tensor, "batch time width"]:
-        """Attends causally. With a `cache`, `x` are the steps after those it holds; several at once only into an empty one."""
+        """Attends causally. With a `cache`, `x` are the steps after those in it; several at once need an empty one."""
         q, k, v = (split_heads(part, self.num_heads) for part in self.to_qkv(x).chunk(3, dim=-1))
         if rotary is not None:
             q, k = apply_rotary(q, rotary), apply_rotary(k, rotary)

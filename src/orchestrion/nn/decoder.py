@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
@@ -79,7 +81,7 @@ class Decoder(nn.Module):
 
     def __init__(self, layers: list[DecoderLayer], *, width: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(layers)
+        self.layers: Iterable[DecoderLayer] = nn.ModuleList(layers)  # type: ignore[assignment]
         self.norm = nn.LayerNorm(width)
 
     def forward(

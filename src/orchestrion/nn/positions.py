@@ -21,7 +21,7 @@ def sinusoidal_table(length: int, width: int, base: float = 10000.0) -> Float[Te
 
 
 def rotary_table(length: int, head_dim: int, base: float = 10000.0) -> Float[Tensor, "2 length half"]:
-    """Sines and cosines of RoFormer's rotation angles (Su et al. 2021, equation 15): [sin, cos] × steps × head_dim / 2."""
+    """Sines, then cosines, of RoFormer's rotation angles (Su et al. 2021, equation 15)."""
     steps = torch.arange(length, dtype=torch.float32)[:, None]
     rates = base ** (-torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
     return torch.stack([torch.sin(steps * rates), torch.cos(steps * rates)])
@@ -39,7 +39,7 @@ def apply_rotary(
 def timestep_features(
     t: Shaped[Tensor, " batch"], width: int, max_period: float = 10000.0
 ) -> Float[Tensor, "batch width"]:
-    """Cosines, then sines, of a diffusion step at geometrically spaced rates (Dhariwal & Nichol 2021, guided diffusion)."""
+    """Cosines, then sines, of a diffusion step at geometrically spaced rates (Dhariwal & Nichol 2021)."""
     half = width // 2
     rates = torch.exp(torch.arange(half, dtype=torch.float32, device=t.device) * (-math.log(max_period) / half))
     angles = t[:, None].float() * rates

@@ -1,4 +1,4 @@
-"""Encoders of text: published ones from `transformers`, frozen, and a small one over words that is trained with its system."""
+"""Encoders of text: published ones, frozen, and a small one over words that is trained with its system."""
 
 from __future__ import annotations
 
@@ -38,9 +38,7 @@ class WordText(nn.Module):
             norm_eps=1e-5,
         )
 
-    def forward(
-        self, texts: Sequence[str]
-    ) -> tuple[Float[Tensor, "batch words width"], Bool[Tensor, "batch words"]]:
+    def forward(self, texts: Sequence[str]) -> tuple[Float[Tensor, "batch words width"], Bool[Tensor, "batch words"]]:
         """Encoded words, and where they are real."""
         rows = [self.vocabulary.encode(text, at_most=LONGEST) for text in texts]
         ids = torch.full((len(rows), max(map(len, rows))), PAD, device=self.embedding.weight.device)
@@ -52,7 +50,8 @@ class WordText(nn.Module):
 
 
 class T5Text(nn.Module):
-    """The encoder of a T5, frozen, as used by Text2midi, MusicGen and many others. Its tokenizer is fetched on first use.
+    """The encoder of a T5, frozen, as used by Text2midi, MusicGen and many others. Its tokenizer is fetched on first
+    use.
 
     Args:
         name: of the checkpoint, for its tokenizer.
@@ -91,9 +90,7 @@ class T5Text(nn.Module):
         return super().train(False)
 
     @torch.no_grad()
-    def forward(
-        self, texts: Sequence[str]
-    ) -> tuple[Float[Tensor, "batch pieces width"], Bool[Tensor, "batch pieces"]]:
+    def forward(self, texts: Sequence[str]) -> tuple[Float[Tensor, "batch pieces width"], Bool[Tensor, "batch pieces"]]:
         """Encoded text, and where it is real.
 
         Raises:
@@ -113,4 +110,6 @@ class T5Text(nn.Module):
             return AutoTokenizer.from_pretrained(self.name)
         except (OSError, ValueError) as error:
             reason = f"The tokenizer of {self.name} is not here and cannot be fetched"
-            raise WeightsError(f"{reason}; connect to the network once, or use a system with weights that ship.") from error
+            raise WeightsError(
+                f"{reason}; connect to the network once, or use a system with weights that ship."
+            ) from error

@@ -1,9 +1,10 @@
 """Arrangements as short token sequences: a plan, then bars of roles, with repeats written as one token.
 
-A REMI-like stream (Huang & Yang 2020) made compact enough to learn on a laptop. It begins with the plan (genre, metre, tempo,
-key, and for every role its program and loudness) and goes on bar by bar: bars left, chords, then each role's events. What a
-role played `k` bars before is written as one `Repeat` token; an event that begins where the one before it ended needs no
-position. Pitches are written as if the tonic were C (major) or A (minor): the key is in the plan, and decoding transposes.
+A REMI-like stream (Huang & Yang 2020) made compact enough to learn on a laptop. It begins with the plan (genre, metre,
+tempo, key, and for every role its program and loudness) and goes on bar by bar: bars left, chords, then each role's
+events. What a role played `k` bars before is written as one `Repeat` token; an event that begins where the one before
+it ended needs no position. Pitches are written as if the tonic were C (major) or A (minor): the key is in the plan,
+and decoding transposes.
 
 Time is an integer grid of `GRID` = 12 steps a quarter note, which holds sixteenths and triplets exactly.
 """
@@ -92,7 +93,7 @@ class Bar:
 
 @dataclass(slots=True)
 class Arrangement:
-    """A piece in one metre and tempo. `bars` hold pitches normalised to C major or A minor; `key` is where it sounds."""
+    """A piece in one metre and tempo. `bars` hold pitches as if in C major or A minor; `key` is where it sounds."""
 
     genre: str
     metre: tuple[int, int]

@@ -80,11 +80,12 @@ def _genre(request: MusicRequest, v: ArrangementVocabulary, unserved: list[str])
 def _metre(metre: tuple[int, int] | None, v: ArrangementVocabulary, unserved: list[str]) -> tuple[int, ...] | None:
     if metre is None:
         return None
-    if metre not in METRES:
-        near = min(METRES, key=lambda one: (abs(one[0] / one[1] - metre[0] / metre[1]), one[1] != metre[1]))
-        unserved.append(f"The metre {metre[0]}/{metre[1]} cannot be written; {near[0]}/{near[1]} is taken.")
-        metre = near
-    return (v.token("Metre", METRES.index(metre)),)
+    wanted = metre
+    if wanted not in METRES:
+        near = min(METRES, key=lambda one: (abs(one[0] / one[1] - wanted[0] / wanted[1]), one[1] != wanted[1]))
+        unserved.append(f"The metre {wanted[0]}/{wanted[1]} cannot be written; {near[0]}/{near[1]} is taken.")
+        wanted = near
+    return (v.token("Metre", METRES.index(wanted)),)
 
 
 def _key(key: Key | None, mode: str | None, v: ArrangementVocabulary) -> tuple[int, ...] | None:

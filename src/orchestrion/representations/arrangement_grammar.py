@@ -1,7 +1,7 @@
 """Which token may follow: the grammar of `arrangement` as a state machine, with what a request has fixed.
 
-A decoder that samples under this grammar can only write complete arrangements: the plan that was asked for, the exact number
-of bars, positions that ascend, notes that end by the last bar line, a tonic chord in the last bar.
+A decoder that samples under this grammar can only write complete arrangements: the plan that was asked for, the exact
+number of bars, positions that ascend, notes that end by the last bar line, a tonic chord in the last bar.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Plan:
 
 
 class ArrangementGrammar:
-    """Follows one sequence token by token. `allowed()` is a boolean array over the vocabulary; `advance` takes the choice."""
+    """Follows one sequence: `allowed()` is a boolean array over the vocabulary, `advance` takes what was chosen."""
 
     def __init__(self, vocabulary: ArrangementVocabulary, plan: Plan | None = None) -> None:
         self.v = vocabulary

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import symusic
+from symusic.core import ScoreTick
 
 from orchestrion.representations.arrangement import (
     DRUMS,
@@ -33,12 +35,12 @@ TPQ = 480  # ticks a quarter in scores that are written: the usual resolution of
 LEGATO = 0.6  # a note that fills this share of the time to the next onset is written as filling all of it
 
 
-def arrange_roles(score: symusic.Score, melody: int | None) -> dict[str, int]:
+def arrange_roles(score: ScoreTick, melody: int | None) -> dict[str, int]:
     """Role → track index. `melody` is the index of the track that carries the tune, if there is one.
 
-    Bass is told by name or by the lowest register; accompaniment by its texture: several notes at once are `chords` (the
-    longer-held track is the `pad`), single notes are a `line`, a second one a `counter`. A track for which no role is left is
-    left out.
+    Bass is told by name or by the lowest register; accompaniment by its texture: several notes at once are `chords`
+    (the longer-held track is the `pad`), single notes are a `line`, a second one a `counter`. A track for which no
+    role is left is left out.
     """
     roles: dict[str, int] = {}
     texture: dict[int, tuple[float, float, float]] = {}
@@ -73,7 +75,7 @@ def arrange_roles(score: symusic.Score, melody: int | None) -> dict[str, int]:
 
 
 def from_score(
-    score: symusic.Score,
+    score: ScoreTick,
     *,
     key: Key,
     metre: tuple[int, int],
@@ -182,13 +184,13 @@ def accent(position: int, metre: tuple[int, int]) -> int:
     return 2 if position % beat == 0 else -4
 
 
-def to_score(arrangement: Arrangement, *, tempo: float | None = None) -> symusic.Score:
+def to_score(arrangement: Arrangement, *, tempo: float | None = None) -> ScoreTick:
     """The arrangement as a score in its key, with one track a part, tempo, metre and key signature.
 
     Notes are held to their full length but never past the last bar line. `tempo` (quarter notes a minute) replaces the
     arrangement's own.
     """
-    score = symusic.Score(TPQ)
+    score: Any = symusic.Score(TPQ)
     numerator, denominator = arrangement.metre
     score.tempos.append(symusic.Tempo(0, tempo or arrangement.tempo))
     score.time_signatures.append(symusic.TimeSignature(0, numerator, denominator))
@@ -198,7 +200,7 @@ def to_score(arrangement: Arrangement, *, tempo: float | None = None) -> symusic
     shift = -normalising_shift(arrangement.key)
     for part in arrangement.parts:
         drums = part.role == "drums"
-        track = symusic.Track(part.role, 0 if drums else part.program, drums)
+        track: Any = symusic.Track(part.role, 0 if drums else part.program, drums)
         for index, bar in enumerate(arrangement.bars):
             for event in bar.events.get(part.role, ()):
                 onset = index * length + event.position
@@ -217,7 +219,7 @@ def to_score(arrangement: Arrangement, *, tempo: float | None = None) -> symusic
     return score
 
 
-def _key_signature(key: Key) -> symusic.KeySignature:
+def _key_signature(key: Key) -> Any:
     major = key.tonic if key.mode == "major" else (key.tonic + 3) % 12
     fifths = (major * 7 + 5) % 12 - 5  # −5 (D♭) to 6 (F♯)
     return symusic.KeySignature(0, fifths, 0 if key.mode == "major" else 1)

@@ -1,4 +1,4 @@
-"""Pieces from wishes: first a plan is drawn, then its sections are written under the grammar, and the best candidates are kept."""
+"""Pieces from wishes: a plan is drawn, its sections are written under the grammar, the best candidates are kept."""
 
 from __future__ import annotations
 

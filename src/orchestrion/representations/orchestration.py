@@ -14,17 +14,18 @@ CHORDAL = frozenset(
     (*range(22), 23, *range(24, 32), 46, *range(48, 55), *range(61, 64), *range(88, 104), 105, 107, 108)
 )
 TWO_HANDED = frozenset((*range(8), *range(16, 22), 23, 46, *range(48, 52)))  # reaches from bass to melody
-BAND_GENRES = frozenset(
-    ("blues", "bossa nova", "country", "disco", "electronic", "funk", "hip hop", "jazz", "latin", "metal", "pop", "reggae",
-     "rock", "samba", "soul", "swing", "tango", "polka", "ragtime")
-)  # fmt: skip
+BAND_GENRES = {
+    *("blues", "bossa nova", "country", "disco", "electronic", "funk", "hip hop", "jazz", "latin", "metal", "polka"),
+    *("pop", "ragtime", "reggae", "rock", "samba", "soul", "swing", "tango"),
+}
 
 
 def assign_roles(programs: Sequence[int]) -> dict[str, int]:
     """Role → program for the instruments that are asked for, the most important first; 128 stands for the drum kit.
 
     The first that usually sings takes the melody. A lone accompanist that plays chords takes the bass as well where it
-    reaches so low, and an instrument with two hands accompanies itself. Instruments beyond the seven roles are left out.
+    reaches so low, and an instrument with two hands accompanies itself. Instruments beyond the seven roles are left
+    out.
     """
     roles: dict[str, int] = {}
     rest = list(dict.fromkeys(programs))

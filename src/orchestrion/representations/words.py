@@ -16,6 +16,8 @@ _PATTERN = re.compile(
     r"[A-G](?:[#♯♭]|b(?![a-z]))?(?![A-Za-z'])|\d+/\d+|\d+|[a-z]+(?:'[a-z]+)?", re.ASCII | re.IGNORECASE
 )
 
+_MODE = re.compile(r"[ -]*m", re.IGNORECASE)  # "A minor", but "A slow waltz"
+
 
 def split_words(text: str) -> list[str]:
     """Lower-case words, metres ("6/8"), note names ("F#", "Bb", which keep their capital) and numbers.
@@ -31,7 +33,7 @@ def split_words(text: str) -> list[str]:
         note = len(word) == 1 or (len(word) == 2 and word[1] in "#♯♭b")
         if word.isdigit():
             words.append(_number(int(word)))
-        elif (note and word[0] in "BCDEFG") or (note and word[0] == "A" and (word[1:] or text[match.end() :].lstrip(" -").lower().startswith("m"))):
+        elif note and (word[0] in "BCDEFG" or (word[0] == "A" and (word[1:] or _MODE.match(text, match.end())))):
             words.append(word.replace("♯", "#").replace("♭", "b"))
         else:
             words.append(word.capitalize() if word[-1] in "#♯♭" else word.lower())
@@ -66,7 +68,7 @@ class WordVocabulary:
         return len(self.words)
 
     def encode(self, text: str, *, at_most: int = 160) -> list[int]:
-        """Ids of the first `at_most` words; an empty text gives one unknown word, so that there is something to attend to."""
+        """Ids of the first `at_most` words; a text without words gives one unknown word, to attend to."""
         return [self._id(word) for word in split_words(text)[:at_most]] or [UNKNOWN]
 
     def _id(self, word: str) -> int:

@@ -1,8 +1,10 @@
-"""Text to MIDI: Text2midi (Bhandari et al. 2025, arXiv 2412.16526) on captions as in MidiCaps (Melechovsky et al. 2024, arXiv 2406.02255).
+"""Text to MIDI: Text2midi (Bhandari et al. 2025, arXiv 2412.16526) on captions as in MidiCaps (Melechovsky et al.
+2024, arXiv 2406.02255).
 
 A text encoder reads the caption; an autoregressive decoder that attends to it writes a piece as tokens. `paper` is the
-published network (FLAN-T5-base, REMI tokens); `mini` reads words and writes compact arrangement tokens under a grammar, so
-that what a sentence asks for is what is played. The captions themselves are made one floor below (`data.captioning`).
+published network (FLAN-T5-base, REMI tokens); `mini` reads words and writes compact arrangement tokens under a
+grammar, so that what a sentence asks for is what is played. The captions themselves are made one floor below
+(`data.captioning`).
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ VALIDATION_PIECES = 48
 class BlockSelfAttention(SelfAttention):
     """The published self-attention, which views [steps, heads · dim] as [heads, steps, dim] without transposing.
 
-    "Head" j holds the j-th part of the sequence, its sub-vectors one after another, and is causal inside that part only. The
+    "Head" j holds the j-th part of the sequence, its sub-vectors one after another, and is causal inside it only. The
     parts move as the sequence grows, so nothing can be cached. The public checkpoint was trained with this.
     """
 
@@ -86,8 +88,8 @@ class Text2MidiNetwork(nn.Module):
         activation: of the feed-forward parts.
         norm_first: normalise before each part instead of after its residual (the published network: after).
         bias: whether self-attention projections have one (the published network: no).
-        positions: "rotary", "sinusoidal" (added, by time), or "item" (the published code's: the table is indexed by the item
-            of the batch, so that all steps get the same).
+        positions: "rotary", "sinusoidal" (added, by time), or "item" (the published code's: the table is indexed by
+            the item of the batch, so that all steps get the same).
         blocks: use `BlockSelfAttention`.
     """
 
@@ -175,7 +177,8 @@ class Text2MidiNetwork(nn.Module):
 class CaptionedPieces:
     """Pieces as tokens, with captions that are worded anew each time.
 
-    Pitches are written as if in C, so the tonic is free: it is drawn anew each time, in the tokens and in the caption alike.
+    Pitches are written as if in C, so the tonic is free: it is drawn anew each time, in the tokens and in the caption
+        alike.
 
     Args:
         pieces: those without a key, metre, tempo or score are left out, as are those longer than `longest` tokens.
@@ -206,7 +209,7 @@ class CaptionedPieces:
         self.lengths = [len(tokens) for tokens in self.tokens]
 
     def batch(self, items: Sequence[int], *, seed: int) -> tuple[Int[Tensor, "batch time"], list[str]]:
-        """Tokens of the pieces, padded with PAD, and a caption of each; random choices depend on `seed` and the item alone."""
+        """Padded tokens and a caption of each piece; what is random depends on `seed` and the item alone."""
         texts = []
         tokens = torch.zeros(len(items), max(self.lengths[item] for item in items), dtype=torch.long)
         for row, item in enumerate(items):
@@ -227,7 +230,8 @@ class MidiCaps(System):
     Args:
         vocabulary: tokens that are written: "remi" (published) or "arrangement" (compact, under a grammar).
         vocabulary_size: classes of "remi", where it is not the published one.
-        text: "t5" (FLAN-T5, frozen), "words" (a small encoder that is trained), "none" (encoded text is given from outside).
+        text: "t5" (FLAN-T5, frozen), "words" (a small encoder that is trained), "none" (encoded text is given from
+            outside).
         words: known words of "words", or the number of them.
         text_layers: of "words".
         genres: names of genres of "arrangement".
@@ -238,7 +242,10 @@ class MidiCaps(System):
 
     card: ClassVar[Card] = Card(
         name="midicaps",
-        title="MidiCaps: A Large-Scale MIDI Dataset With Text Captions; Text2midi: Generating Symbolic Music from Captions",
+        title=(
+            "MidiCaps: A Large-Scale MIDI Dataset With Text Captions; "
+            "Text2midi: Generating Symbolic Music from Captions"
+        ),
         arxiv="2406.02255",
         tasks=("generate",),
         modalities=("text", "score"),
@@ -328,7 +335,7 @@ class MidiCaps(System):
     # Objective --------------------------------------------------------------------------------------------------------
 
     def loss(self, tokens: Int[Tensor, "batch time"], texts: Sequence[str]) -> Loss:
-        """Cross-entropy of every token after the first, PAD left out (the published code counts it: `quirks="official"`)."""
+        """Cross-entropy of all tokens but the first; PAD is left out, or counted with `quirks="official"`."""
         memory, mask = self._read(texts)
         logits = self.network(tokens[:, :-1], memory, mask)
         ignore = None if self.quirks == "official" else 0
@@ -363,7 +370,7 @@ class MidiCaps(System):
             Stage(
                 name="text2midi",
                 steps=MINI_STEPS,
-                data=lambda step, share: pieces.batch(share.of(batches(step)), seed=step),
+                data=lambda step, share: pieces.batch(share.of(batches(step).tolist()), seed=step),
                 objectives=[objective],
                 validate=validate,
                 validate_every=250,
@@ -394,7 +401,8 @@ class MidiCaps(System):
     ) -> list[list[int]]:
         """Tokens after BOS, one list a text, until EOS or `max_steps`; the text is encoded once and keys are cached.
 
-        With `quirks="official"` the whole sequence is computed anew for every token, since its attention allows no cache.
+        With `quirks="official"` the whole sequence is computed anew for every token, since its attention allows no
+        cache.
         """
         memory, mask = self._read(texts)
         most = min(max_steps or self.network.max_length, self.network.max_length) - 1

@@ -1,4 +1,4 @@
-"""The base of all systems: an ordinary torch module that knows the arguments it was made with, its presets and its card."""
+"""The base of all systems: a torch module that knows the arguments it was made with, its presets and its card."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class System(nn.Module):
         construct = cls.__init__
 
         @functools.wraps(construct)
-        def recording(self: System, **arguments: Any) -> None:
+        def recording(self: Any, **arguments: Any) -> None:
             construct(self, **arguments)
             self.arguments = arguments
 

@@ -17,7 +17,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Music:
-    """A score that a system made, and what it reports about it as plain values: what was asked, chosen, mapped, left out."""
+    """A score that a system made, and what it reports about it: what was asked, chosen, mapped, left out."""
 
     score: ScoreTick
     report: dict[str, Any] = field(default_factory=dict)
