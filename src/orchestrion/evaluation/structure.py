@@ -72,8 +72,8 @@ def indicators_of_chroma(
 
 
 def similarity_matrix(notes: Notes, *, size: int = 128) -> Float[np.ndarray, "size size"]:
-    """Cosine similarity of the pitch classes of all pairs of eighths, averaged over eight of them, scaled to 0 … 1 and to
-    a common size, so that pieces can be compared."""
+    """Cosine similarity of the pitch classes of all pairs of eighths, averaged over eight of them, scaled to 0 … 1 and
+    to a common size, so that pieces can be compared."""
     pitched = notes.pitched
     if not len(pitched):
         return np.full((size, size), np.nan)
@@ -122,8 +122,8 @@ def section_borders(notes: Notes, *, kernel: float = 10.0, distance: float = 7.0
 
 
 def repetition_rate(notes: Notes, *, positions: int = 16) -> float:
-    """Share of sounding bars whose onsets (on a grid of `positions`) and pitches above the bar's first note were heard in
-    an earlier bar."""
+    """Share of sounding bars whose onsets (on a grid of `positions`) and pitches above the bar's first note were heard
+    in an earlier bar."""
     heard: set[bytes] = set()
     repeated = bars = 0
     place, bar = notes.position(positions), notes.bar

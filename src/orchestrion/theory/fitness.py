@@ -1,8 +1,8 @@
 """How well each segment of a piece stands for the rest: fitness scape plots (Müller, Jiang & Grohganz 2014).
 
 The best family of paths over a segment is found by dynamic programming over the rows of the self-similarity matrix. All
-segments of one length are done at once, and one integer carries all that is needed of a family: its score, the number of
-its cells and the rows it covers, so that nothing is traced back.
+segments of one length are done at once, and one integer carries all that is needed of a family: its score, the number
+of its cells and the rows it covers, so that nothing is traced back.
 """
 
 from __future__ import annotations
