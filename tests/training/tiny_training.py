@@ -1,11 +1,10 @@
-"""Small trainings for the tests, also as a command: `tiny_training.py KIND FOLDER [--die-at STEP] [--die-after SECONDS]`."""
+"""Small trainings for the tests, also as a command: `tiny_training.py KIND FOLDER`, or `tiny_training.py serve`."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import signal
+import sys
 import threading
 
 import torch
@@ -56,13 +55,17 @@ def plain(model: Tiny, steps: int = STEPS, data=rows) -> list[Stage]:
     """One stage, one objective, single precision."""
     schedule = warmup_cosine(5, steps)
     objective = Objective(
-        "next", lambda x: next_token_loss(model, x), model.parameters(), lambda p: torch.optim.AdamW(p, lr=1e-2), schedule
+        "next",
+        lambda x: next_token_loss(model, x),
+        model.parameters(),
+        lambda p: torch.optim.AdamW(p, lr=1e-2),
+        schedule,
     )
     return [Stage("only", steps, data, [objective])]
 
 
 def rich(model: Tiny, steps: int = STEPS, data=rows) -> list[Stage]:
-    """A stage like the plain one, then one with two alternating objectives, a helper, half precision, an average, validation."""
+    """The plain stage, then one with two alternating objectives, a helper, half precision, an average, validation."""
     torch.manual_seed(5)
     judge = nn.Sequential(nn.Linear(16, 8), nn.BatchNorm1d(8), nn.Linear(8, 1))
 
@@ -82,10 +85,15 @@ def rich(model: Tiny, steps: int = STEPS, data=rows) -> list[Stage]:
         steps,
         data,
         [
-            Objective("judge", judge_loss, judge.parameters(), lambda p: torch.optim.SGD(p, 0.1, momentum=0.9), every=2),
+            Objective(
+                "judge", judge_loss, judge.parameters(), lambda p: torch.optim.SGD(p, 0.1, momentum=0.9), every=2
+            ),
             Objective("both", both, model.parameters(), lambda p: torch.optim.AdamW(p, lr=1e-3)),
         ],
-        validate=lambda: {"loss": float(next_token_loss(model, rows(-1, Share())).value), "drawn": float(torch.rand(()))},
+        validate=lambda: {
+            "loss": float(next_token_loss(model, rows(-1, Share())).value),
+            "drawn": float(torch.rand(())),
+        },
         validate_every=15,
         ema=0.9,
         ema_every=2,
@@ -95,39 +103,56 @@ def rich(model: Tiny, steps: int = STEPS, data=rows) -> list[Stage]:
     return [*plain(model, steps // 2, data), second]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("kind", choices=["plain", "rich", "even"])
-    parser.add_argument("folder")
-    parser.add_argument("--die-at", type=int)
-    parser.add_argument("--die-after", type=float)
-    parser.add_argument("--signal", type=int, default=signal.SIGKILL)
-    options = parser.parse_args()
-    torch.set_num_threads(1)
+def train(
+    kind: str, folder: str, *, die_at: int | None = None, die_after: float | None = None, number: int = 9
+) -> dict:
+    """Trains; sends itself the signal `number` in the call `die_at` of the data, or some seconds after the start."""
     torch.manual_seed(3)
-    model = Tiny(dropout=0.0 if options.kind == "even" else 0.1)
+    model = Tiny(dropout=0.0 if kind == "even" else 0.1)
     calls = 0
 
     def data(step: int, share: Share) -> torch.Tensor:
         nonlocal calls
         calls += 1
-        if calls == options.die_at:
-            os.kill(os.getpid(), options.signal)
+        if calls == die_at:
+            os.kill(os.getpid(), number)
         return rows(step, share)
 
-    if options.die_after is not None:
-        threading.Timer(options.die_after, os.kill, (os.getpid(), options.signal)).start()
-    stages = rich(model, data=data) if options.kind == "rich" else plain(model, data=data)
-    trainer = Trainer(
+    if die_after is not None:
+        threading.Timer(die_after, os.kill, (os.getpid(), number)).start()
+    return Trainer(
         model,
-        stages,
-        folder=options.folder,
-        accumulate=3 if options.kind == "rich" else 1,
+        rich(model, data=data) if kind == "rich" else plain(model, data=data),
+        folder=folder,
+        accumulate=3 if kind == "rich" else 1,
         checkpoint_seconds=0.03,
         tensorboard=False,
-    )
-    print(json.dumps(trainer.run()))
+    ).run()
+
+
+def serve() -> None:
+    """For each line on stdin, a training in a process of its own (without a new import of torch); prints its exit code."""
+    for line in sys.stdin:
+        options = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                print(json.dumps(train(**options)), file=sys.stderr)
+                code = 0
+            except SystemExit as stop:
+                code = stop.code
+            except KeyboardInterrupt:
+                code = 130
+            finally:
+                os._exit(code)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    torch.set_num_threads(1)
+    torch.optim.SGD([nn.Parameter(torch.zeros(1))], 0.1)  # imports what every optimiser does
+    if sys.argv[1:] == ["serve"]:
+        serve()
+    else:
+        train(sys.argv[1], sys.argv[2])

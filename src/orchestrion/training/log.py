@@ -63,9 +63,10 @@ class TrainingLog:
     ) -> None:
         self.last: dict[str, dict[str, float]] = {}
         self._seconds, self._lines = seconds, lines
-        self._pending: list[tuple[int, Record]] = []
+        self._pending: list[tuple[int, Record]] = []  # not in the file yet
+        self._recent: list[tuple[int, Record]] = []  # in no summary yet
         self._file = self._board = self._wandb = None
-        self._written = time.monotonic()
+        self._summarised = time.monotonic()
         if folder is None:
             return
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +89,7 @@ class TrainingLog:
     @property
     def due(self) -> bool:
         """Whether it is time to write."""
-        return time.monotonic() - self._written >= self._seconds
+        return time.monotonic() - self._summarised >= self._seconds
 
     def add(self, global_step: int, record: Record) -> None:
         """Takes a record; it is written later."""
@@ -106,16 +107,44 @@ class TrainingLog:
             sys.stderr.write(f"{stage} step {step}: validation {told}\n")
 
     def write(self) -> None:
-        """Writes what was collected.
+        """Writes what was collected, and sums it up on stderr and in the curves.
+
+        Raises:
+            OrchestrionError: a loss is not a number.
+        """
+        self._write_file()
+        recent, self._recent = self._recent, []
+        now = time.monotonic()
+        seconds, self._summarised = now - self._summarised, now
+        if recent and self._file is not None:
+            self._summarise(recent, seconds)
+
+    def position(self) -> int:
+        """Length of the file in bytes, with all that was collected in it."""
+        self._write_file()
+        return self._file.tell() if self._file is not None else 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes what is open."""
+        for held in (self._file, self._board):
+            if held is not None:
+                held.close()
+        if self._wandb is not None:
+            self._wandb.finish()
+
+    def _write_file(self) -> None:
+        """Brings the file up to date.
 
         Raises:
             OrchestrionError: a loss is not a number.
         """
         pending, self._pending = self._pending, []
-        now = time.monotonic()
-        seconds, self._written = now - self._written, now
-        if not pending:
-            return
         _fetch([record for _, record in pending])
         for _, record in pending:
             if not math.isfinite(record.loss):
@@ -136,27 +165,8 @@ class TrainingLog:
             last[record.objective] = float(record.loss)
             last |= {f"{record.objective} {name}": value for name, value in record.parts.items()}
         if self._file is not None:
+            self._recent += pending
             self._file.flush()
-            self._summarise(pending, seconds)
-
-    def position(self) -> int:
-        """Length of the file in bytes, with all that was collected in it."""
-        self.write()
-        return self._file.tell() if self._file is not None else 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Closes what is open."""
-        for held in (self._file, self._board):
-            if held is not None:
-                held.close()
-        if self._wandb is not None:
-            self._wandb.finish()
 
     def _line(self, entry: dict[str, Any]) -> None:
         if self._file is not None:

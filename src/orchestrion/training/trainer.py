@@ -29,8 +29,8 @@ class Trainer:
 
     All randomness of a step depends on the seed, the stage and the step alone, so that a run that was killed and
     started again by the same call has the losses, to the last digit, of one that was not (on a GPU as far as its
-    kernels are deterministic). Under `accelerate launch` every process takes its shares of each batch; the losses are those of
-    one process with the same shares.
+    kernels are deterministic). Under `accelerate launch` every process takes its shares of each
+    batch; the losses are those of one process with the same shares.
 
     Args:
         model: what is trained; its weights are changed in place.
