@@ -26,7 +26,7 @@ def attend(
     k: Float[Tensor, "batch heads memory head_dim"],
     v: Float[Tensor, "batch heads memory head_dim"],
     *,
-    mask: Bool[Tensor, "*#batch #heads #time memory"] | None = None,
+    mask: Bool[Tensor, "*#rows #time memory"] | None = None,
     causal: bool = False,
     dropout: float = 0.0,
 ) -> Float[Tensor, "batch heads time head_dim"]:

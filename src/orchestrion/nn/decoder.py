@@ -95,6 +95,8 @@ class Decoder(nn.Module):
         """The whole stack. With `caches` from `start`, `memory` is not needed: its projections are in them."""
         for index, layer in enumerate(self.layers):
             if caches is None:
+                if memory is None:
+                    raise ValueError("without caches, a decoder needs the memory")
                 x = layer(x, layer.multihead_attn.project_memory(memory), memory_mask, rotary)
             else:
                 held = caches[index]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -59,6 +59,7 @@ def choose(
     return torch.minimum(chosen, last)
 
 
+@runtime_checkable
 class Grammar(Protocol):
     """Says which token may come next and takes the one that came."""
 

@@ -1,0 +1,9 @@
+"""Shapes and types that signatures promise are checked while the tests run."""
+
+from jaxtyping import install_import_hook
+
+# The floors whose functions take tensors; elsewhere annotations name types that are imported for type checkers only.
+install_import_hook(
+    ["orchestrion.nn", "orchestrion.paradigms", "orchestrion.systems.midicaps", "orchestrion.systems.getmusic"],
+    "beartype.beartype",
+)
