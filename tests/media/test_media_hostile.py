@@ -182,7 +182,8 @@ def test_time_in_frames_keeps_its_seconds(tmp_path, division, seconds):
 
 def test_events_that_cannot_be_heard_do_not_hurt(tmp_path):
     odd = [
-        (0, b"\xff\x03\x04caf\xe9"), (0, b"\xf0\x05\1\2\3\4\xf7"), (0, b"\xf8"), (0, b"\xf2\1\2"), (0, b"\xff\x7f\x02ab"),
+        (0, b"\xff\x03\x04caf\xe9"), (0, b"\xf0\x05\1\2\3\4\xf7"), (0, b"\xf8"), (0, b"\xf2\1\2"),
+        (0, b"\xff\x7f\x02ab"),
         (0, b"\x90\x3c\x50"), (240, b"\x40\x50"), (0, b"\xff\x01\x01x"), (240, b"\x3c\x00"), (0, b"\x40\x00"),
         (0, b"\x80\x50\x40"), END, (0, b"\xff\xff\xff"),
     ]  # fmt: skip

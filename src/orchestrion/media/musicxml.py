@@ -89,10 +89,13 @@ def _write_part(
         if first:
             for position, tempo in bar.tempos:
                 _tempo(measure, position, tempo)
-        present = [line[index] for line in lines if any(note.pitches for note in line[index])]
-        present = present or [lines[0][index]]
-        signs = accidentals([note for line in present for note in line], fifths)
-        for voice, line in enumerate(present, 1):
+        present = {  # a voice keeps its number from bar to bar, for its ties
+            voice: line[index]
+            for voice, line in enumerate(lines, 1)
+            if voice == 1 or any(note.pitches for note in line[index])
+        }
+        signs = accidentals([note for line in present.values() for note in line], fifths)
+        for voice, line in present.items():
             if voice > 1:
                 backup = ET.SubElement(measure, "backup")
                 _leaf(backup, "duration", bar.stop - bar.start)

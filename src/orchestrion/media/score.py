@@ -219,18 +219,12 @@ def restate_bars(score: Any, bars: list[float]) -> None:
         whole = numerator * 4 * score.tpq / denominator
         if aligned and line - previous <= whole + 1:
             continue
-        following = lines[index] if index < len(lines) else None
-        if following is not None and line - previous < whole and _completes(timeline, following):
+        if index < len(lines) and lines[index] - previous == whole:
             continue
         if timeline.metre_at(line) == (numerator, denominator):
             score.time_signatures.append(symusic.TimeSignature(line, numerator, denominator))
             score.time_signatures.sort()
             timeline = Timeline.from_score(score)
-
-
-def _completes(timeline: Timeline, line: int) -> bool:
-    position = timeline.tick_to_bar(float(line))
-    return abs(position - round(position)) < 1e-6
 
 
 def write_score(score: ScoreTick, path: str | Path, *, provenance: HasJson | None = None) -> Path:
