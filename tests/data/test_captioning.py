@@ -1,6 +1,7 @@
 """Folders of MIDI files to a table in the released schema."""
 
 import random
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -8,7 +9,7 @@ import symusic
 
 from orchestrion.analysis.symbolic import features
 from orchestrion.data.caption_check import verify
-from orchestrion.data.captioning import caption_folder, describe_score, facts_of_features
+from orchestrion.data.captioning import _unlike, caption_folder, describe_score, facts_of_features
 from orchestrion.errors import InputError
 from orchestrion.representations.prompt import parse_prompt
 
@@ -83,8 +84,13 @@ def test_a_folder_becomes_a_table(tmp_path):
     assert len({row["caption"] for row in rows}) == 12
     assert {row["location"] for row in rows} >= {"0.mid", "sub/1.mid"}
     assert all(isinstance(row["tempo"], int) and isinstance(row["test_set"], bool) for row in rows)
-    again = caption_folder(folder, tmp_path / "again.parquet", read=parse_prompt)
+    seen = []
+    again = caption_folder(
+        folder, tmp_path / "again.parquet", read=parse_prompt, workers=1, progress=lambda *state: seen.append(state)
+    )
     assert pq.read_table(again.output).to_pylist() == rows
+    assert (seen[0], seen[-1]) == ((0, 14), (14, 14))
+    assert not list(tmp_path.glob(".*"))  # the journals are gone
     other = caption_folder(folder, tmp_path / "other.parquet", read=parse_prompt, seed=1)
     assert [row["caption"] for row in pq.read_table(other.output).to_pylist()] != [row["caption"] for row in rows]
 
@@ -96,6 +102,23 @@ def test_equal_files_get_different_words(tmp_path):
         "caption"
     ].to_pylist()
     assert len(set(captions)) == 40
+
+
+def test_a_wording_that_is_used_is_written_anew_or_its_file_left_out():
+    rows = [(Path(f"{name}.mid"), {"location": f"{name}.mid", "caption": "One."}) for name in "abcd"]
+    failures = []
+
+    def again(path, attempt):
+        caption = {"b": "One.", "c": "Two." if attempt == 3 else "One.", "d": "Two." if attempt < 5 else "Three."}
+        return {"location": path.name, "caption": caption[path.stem]}
+
+    found = list(_unlike(iter(rows), again, failures))
+    assert [(row["location"], row["caption"]) for row in found] == [
+        ("a.mid", "One."),
+        ("c.mid", "Two."),
+        ("d.mid", "Three."),
+    ]
+    assert [location for location, _ in failures] == ["b.mid"]
 
 
 def test_folders_without_music_are_refused(tmp_path):
