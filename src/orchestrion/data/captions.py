@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from orchestrion.analysis.instruments import DRUMS
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 Style = Literal["any", "prompt", "sentences"]
 STYLES = ("any", "prompt", "sentences")
 MOST_SENTENCES = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A text, and which fields of the grammar it says: "key", "bpm", "tempo_adjective", "instruments", "metre", "bars" …"""
+
+    text: str
+    fields: frozenset[str]
 
 
 class CaptionWriter(Protocol):
@@ -44,6 +53,10 @@ class GrammarWriter:
 
     def write(self, facts: Facts, rng: random.Random) -> str:
         """A caption of `facts`, worded at random."""
+        return self.compose(facts, rng).text
+
+    def compose(self, facts: Facts, rng: random.Random) -> Caption:
+        """The same, with what it says."""
         if self.thorough:
             return _everything(facts, rng)
         style = self.style if self.style != "any" else ("prompt" if rng.random() < 0.5 else "sentences")
@@ -59,20 +72,25 @@ def caption_piece(piece: Piece, rng: random.Random, style: Style = "any") -> str
     return GrammarWriter(style=style).write(facts_of_piece(piece), rng)
 
 
-def _prompt(facts: Facts, known: frozenset[str], rng: random.Random) -> str:
+def _prompt(facts: Facts, known: frozenset[str], rng: random.Random) -> Caption:
     fitting = [p for p in grammar.patterns(grammar.PROMPTS) if p[2] <= known]
     pattern, fields, said = rng.choice(fitting)
-    text = grammar.fill(pattern, fields, facts, rng)
+    text, told = grammar.fill(pattern, fields, facts, rng), set(fields)
     extras = [name for name in ("metre", "tempo", "key", "bars") if name in known - said]
     for name in extras:
         if rng.random() < 0.25:
             text += _EXTRA[name](facts, rng)
+            told.add("bpm" if name == "tempo" else name)
     if facts.instruments and DRUMS not in facts.instruments and rng.random() < 0.08:
         text += rng.choice((", no drums", " without drums", ", no percussion", " without a drum kit"))
     case = rng.random()
     if case < 0.4:
         text = text[0].upper() + text[1:]
-    return text + "." if rng.random() < 0.2 else text
+    return Caption(text + "." if rng.random() < 0.2 else text, _lower(told))
+
+
+def _lower(fields: set[str]) -> frozenset[str]:
+    return frozenset(name.lower() for name in fields)
 
 
 _EXTRA = {
@@ -83,14 +101,14 @@ _EXTRA = {
 }
 
 
-def _sentences(facts: Facts, known: frozenset[str], rng: random.Random, *, most: int) -> str:
+def _sentences(facts: Facts, known: frozenset[str], rng: random.Random, *, most: int) -> Caption:
     """Sentences whose facts overlap little, an opening first, until all is said or `most` are written."""
     left = set(known) - grammar.FREE
     openings = [p for p in grammar.patterns(grammar.OPENINGS) if p[2] <= known]
     following = [p for p in grammar.patterns(grammar.FOLLOWING) if p[2] <= known]
     rng.shuffle(following)
     pattern, fields, said = rng.choice(openings)
-    text = [grammar.fill(pattern, fields, facts, rng)]
+    text, told = [grammar.fill(pattern, fields, facts, rng)], set(fields)
     left -= said
     for pattern, fields, said in following:
         if len(text) >= most or not left:
@@ -98,29 +116,31 @@ def _sentences(facts: Facts, known: frozenset[str], rng: random.Random, *, most:
         new = said & left
         if new and len((said - left) - grammar.FREE) <= (rng.random() < 0.3):
             text.append(grammar.fill(pattern, fields, facts, rng))
+            told |= set(fields)
             left -= said
-    return " ".join(text)
+    return Caption(" ".join(text), _lower(told))
 
 
-def _everything(facts: Facts, rng: random.Random) -> str:
+def _everything(facts: Facts, rng: random.Random) -> Caption:
     """Sentences that together mention every fact that is known, at most seven if the patterns allow."""
     known = grammar.available(facts)
     left = set(known) - grammar.FREE
     openings = [p for p in grammar.patterns(grammar.OPENINGS) if p[2] <= known]
     following = [p for p in grammar.patterns(grammar.FOLLOWING) if p[2] <= known]
     pattern, fields, said = rng.choice(openings)
-    text, left = [grammar.fill(pattern, fields, facts, rng)], left - said
+    text, told, left = [grammar.fill(pattern, fields, facts, rng)], set(fields), left - said
     while left:
         rng.shuffle(following)
         pattern, fields, said = max(
             following, key=lambda p: (len(p[2] & left) - 1.5 * len(p[2] - left - grammar.FREE)) if p[2] & left else -99
         )
         text.append(grammar.fill(pattern, fields, facts, rng))
+        told |= set(fields)
         left -= said
     caption = " ".join(text)
     if facts.genres and not grammar.words.names_genre(caption, facts.genres):
         caption += f" Its style is {facts.genres[0]}."
-    return caption
+    return Caption(caption, _lower(told))
 
 
 def split_sentences(caption: str) -> list[str]:

@@ -457,39 +457,74 @@ class MidiCaps(System):
             PromptError: the text is empty or too long.
             OptionError: the length cannot be written in one piece.
         """
-        request = parse_prompt(prompt)
-        given = {
-            "bars": bars,
-            "seconds": seconds,
-            "tempo": tempo,
-            "key": key,
-            "metre": metre,
-            "instruments": instruments,
-        }
-        asked = {name: value for name, value in given.items() if value is not None}
-        if self.arrangement is None:
-            return self._generate_remi(prompt, request.report(), asked, n, seed, temperature, top_p)
-        wishes = read_wishes(request, asked, self.arrangement)
-        pieces = compose(
-            self.write,
-            self.arrangement,
-            [Commission(prompt, wishes, f"{seed}/{number}") for number in range(n)],
+        return self.generate_batch(
+            [prompt] * n,
+            [f"{seed}/{number}" for number in range(n)],
+            bars=bars,
+            seconds=seconds,
+            tempo=tempo,
+            key=key,
+            metre=metre,
+            instruments=instruments,
             temperature=temperature,
             top_p=top_p,
             progress=progress,
         )
-        understood = {**request.report(), "options": {name: _plain(value) for name, value in asked.items()}}
-        return [Music(one.score, {**understood, "unserved": list(wishes.unserved), **one.report}) for one in pieces]
+
+    def generate_batch(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[str],
+        *,
+        temperature: float = 0.95,
+        top_p: float = 0.95,
+        progress: Progress | None = None,
+        **options: Any,
+    ) -> list[Music]:
+        """A piece for each prompt and its seed, written at once; `options` as for `generate`.
+
+        Raises:
+            PromptError, OptionError: as `generate`.
+        """
+        asked = {name: value for name, value in options.items() if value is not None}
+        if unknown := set(asked) - {"bars", "seconds", "tempo", "key", "metre", "instruments"}:
+            raise OptionError(f"There is no option {min(unknown)!r}.")
+        requests = [parse_prompt(prompt) for prompt in prompts]
+        if self.arrangement is None:
+            return self._generate_remi(prompts, [one.report() for one in requests], asked, seeds, temperature, top_p)
+        vocabulary = self.arrangement
+        commissions = [
+            Commission(prompt, read_wishes(request, asked, vocabulary), seed)
+            for prompt, request, seed in zip(prompts, requests, seeds, strict=True)
+        ]
+        pieces = compose(self.write, vocabulary, commissions, temperature=temperature, top_p=top_p, progress=progress)
+        given = {name: _plain(value) for name, value in asked.items()}
+        return [
+            Music(
+                piece.score,
+                {**request.report(), "options": given, "unserved": list(one.wishes.unserved), **piece.report},
+            )
+            for one, request, piece in zip(commissions, requests, pieces, strict=True)
+        ]
 
     def _generate_remi(
-        self, prompt: str, report: dict, asked: dict, n: int, seed: int, temperature: float, top_p: float
+        self,
+        prompts: Sequence[str],
+        reports: list[dict],
+        asked: dict,
+        seeds: Sequence[str],
+        temperature: float,
+        top_p: float,
     ) -> list[Music]:
         """As published: plain sampling, the text alone guides; options cannot be served and are reported."""
-        generators = [torch.Generator().manual_seed(seed + number) for number in range(n)]
-        rows = self.write([prompt] * n, generators=generators, temperature=temperature, top_p=top_p)
+        generators = [torch.Generator().manual_seed(random.Random(seed).getrandbits(62)) for seed in seeds]
+        rows = self.write(prompts, generators=generators, temperature=temperature, top_p=top_p)
         unserved = [f"The option {name} cannot be enforced by the published network." for name in asked]
         vocabulary = RemiVocabulary()
-        return [Music(vocabulary.decode(row), {**report, "unserved": unserved}) for row in rows]
+        return [
+            Music(vocabulary.decode(row), {**report, "unserved": unserved})
+            for row, report in zip(rows, reports, strict=True)
+        ]
 
 
 def _plain(value: Any) -> Any:
