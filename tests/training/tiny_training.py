@@ -131,7 +131,7 @@ def train(
 
 
 def serve() -> None:
-    """For each line on stdin, a training in a process of its own (without a new import of torch); prints its exit code."""
+    """For each line on stdin, a training in a process of its own, torch imported already; prints its exit code."""
     for line in sys.stdin:
         options = json.loads(line)
         child = os.fork()

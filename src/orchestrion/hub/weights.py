@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -64,17 +66,33 @@ def read_weights(path: Path) -> Weights:
     Raises:
         WeightsError: it is missing, damaged, or not of this kind.
     """
+    with _opened(path) as file:
+        header = file.metadata() or {}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    tensors = {name: value.float() if value.dtype == torch.float16 else value for name, value in tensors.items()}
+    return Weights(tensors, header, file_hash(path))
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """The header of a weights file alone, without its tensors.
+
+    Raises:
+        WeightsError: it is missing, damaged, or not of this kind.
+    """
+    with _opened(path) as file:
+        return file.metadata() or {}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, "pt") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            yield file
     except (OSError, SafetensorError) as error:
         reason = str(error).rstrip(".")
         raise WeightsError(f"The weights at {path} cannot be read ({reason}); give another file.") from error
-    tensors = {name: value.float() if value.dtype == torch.float16 else value for name, value in tensors.items()}
-    return Weights(tensors, header, file_hash(path))
 
 
 def file_hash(path: Path) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from orchestrion.errors import OptionError, WeightsError
-from orchestrion.hub.weights import bundled_path, read_weights
+from orchestrion.hub.lookup import find_weights, is_path
+from orchestrion.hub.weights import read_header
 from orchestrion.systems.system import System
 
 Kind = TypeVar("Kind", bound=type[System])
@@ -56,27 +57,25 @@ def load(name: str, *, preset: str | None = None, device: str = "cpu") -> System
 
     Args:
         name: a name (its bundled weights), "name:official" (the authors' checkpoint, fetched and converted), or the
-            path of a weights file.
+            path of a weights file or of a folder with one.
         preset: an untrained system of this size instead of weights.
 
     Raises:
         OptionError: there is no such system or preset.
         WeightsError: there are no weights for it, or they cannot be read.
     """
-    if name.endswith(".safetensors") or "/" in name:
-        path = Path(name) / "model.safetensors" if Path(name).is_dir() else Path(name)
-        return system_class(read_weights(path).header.get("system", "")).from_file(path).to(device)
-    base, _, source = name.partition(":")
-    kind = system_class(base)
-    if preset is not None:
-        return kind.from_preset(preset).to(device)
-    if source == "official":
-        from orchestrion.hub.official import official_path
+    if preset is not None and not is_path(name):
+        return system_class(name.partition(":")[0]).from_preset(preset).to(device)
+    if is_path(name):
+        path = find_weights(name)
+        return _class_of(path).from_file(path).to(device)
+    kind = system_class(name.partition(":")[0])
+    return kind.from_file(find_weights(name)).to(device)
 
-        return kind.from_file(official_path(base)).to(device)
-    if source:
-        raise OptionError(f"{name!r} has the unknown source {source!r}; write {base!r} or '{base}:official'.")
-    path = bundled_path(base)
-    if path is None:
-        raise WeightsError(f"No weights of {base} ship with this package; train them with `orchestrion train {base}`.")
-    return kind.from_file(path).to(device)
+
+def _class_of(path: Path) -> type[System]:
+    """The class that a weights file names."""
+    name = read_header(path).get("system", "")
+    if name not in available():
+        raise WeightsError(f"The weights at {path} are of no system of this package; give a file that it wrote.")
+    return system_class(name)

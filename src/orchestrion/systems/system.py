@@ -102,7 +102,10 @@ class System(nn.Module):
         if held.header.get("system") != cls.card.name:
             found = held.header.get("system", "no system")
             raise WeightsError(f"The weights at {path} are of {found}, not of {cls.card.name}.")
-        system = cls(**json.loads(held.header["arguments"]))
+        try:
+            system = cls(**json.loads(held.header["arguments"]))
+        except (KeyError, ValueError, TypeError, OptionError) as error:
+            raise WeightsError(f"The weights at {path} do not say rightly how their network was made.") from error
         try:
             system.load_state_dict(held.tensors)
         except RuntimeError as error:

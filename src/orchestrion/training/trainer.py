@@ -74,6 +74,7 @@ class Trainer:
         self.accumulate = accumulate
         self.checkpoint_seconds, self.log_seconds = checkpoint_seconds, log_seconds
         self._tensorboard, self._wandb, self._progress = tensorboard, wandb, progress
+        self._processes = Processes()
         self._told = self._saved = time.monotonic()
 
     def run(self) -> dict[str, dict[str, float]]:
@@ -90,7 +91,6 @@ class Trainer:
             OrchestrionError: a loss is not a number, or counts nothing.
             KeyboardInterrupt, SystemExit: the process was told to stop; a checkpoint was written before.
         """
-        self._processes = Processes()
         self._interruption = Interruption(self._processes)
         start = self._begin()
         with ExitStack() as stack:
@@ -102,6 +102,11 @@ class Trainer:
                 self._run_stage(number, start if number == start.stage and start.step else None)
         self.model.eval()
         return self._log.last
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes."""
+        return self._processes.first
 
     def _begin(self) -> Checkpoint:
         """Puts weights where they were, the same in all processes; gives the place to go on from."""

@@ -46,7 +46,7 @@ def train(
     """
     import torch
 
-    from orchestrion.data.corpus import load_corpus
+    from orchestrion.data.corpus import corpus_hash, load_corpus
     from orchestrion.systems.registry import load
     from orchestrion.training.trainer import Trainer
     from orchestrion.verbs.serving import check_device
@@ -61,7 +61,11 @@ def train(
     except OSError as error:
         raise OutputError(f"The folder {target} cannot be made ({error.strerror}); choose another.") from error
     stages = model.stages(load_corpus(data, split="train"), load_corpus(data, split="validation"))
-    figures = Trainer(model, stages, folder=target, seed=seed, max_steps=steps, progress=progress).run()
+    trainer = Trainer(model, stages, folder=target, seed=seed, max_steps=steps, progress=progress)
+    figures = trainer.run()
     weights = target / f"{system}.safetensors"
-    model.save(weights, {"command": f"orchestrion train {system} --preset {preset} --seed {seed}", "data": data})
+    if trainer.first:
+        command = f"orchestrion train {system} --preset {preset} --data {data} --seed {seed}"
+        command += "" if steps is None else f" --steps {steps}"
+        model.save(weights, {"command": command, "seed": seed, "corpus": corpus_hash(data), "figures": figures})
     return Trained(system, target, weights, dict(figures))
