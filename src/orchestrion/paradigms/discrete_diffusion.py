@@ -25,7 +25,8 @@ Predict = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class DiffusionLoss:
-    """Per item of the batch: the loss to be summed; −log p(x_0 | x_t) over the cells; the bare KL part, for time sampling."""
+    """Per item of the batch: the loss to be summed; −log p(x_0 | x_t) over the cells; the bare KL part, for time
+    sampling."""
 
     loss: Float[Tensor, " batch"]
     decoder_nll: Float[Tensor, " batch"]
@@ -63,8 +64,8 @@ class DiscreteDiffusion(nn.Module):
     Args:
         classes: number of classes, MASK (the last) included.
         steps: T.
-        keep, mask: cumulative probabilities ᾱ_t that a class is kept and γ̄_t that it is masked, at t = 0 and t = T − 1, linear between.
-            What is left, β̄_t = (1 − ᾱ_t − γ̄_t) / (classes − 1), goes to each other class.
+        keep, mask: cumulative probabilities ᾱ_t that a class is kept and γ̄_t that it is masked, at t = 0 and t = T −
+            1, linear between. What is left, β̄_t = (1 − ᾱ_t − γ̄_t) / (classes − 1), goes to each other class.
         unpredicted: how many of the last classes the network never predicts.
         auxiliary_weight: of the auxiliary loss, times 2 − t/T if `adaptive`.
     """
@@ -112,7 +113,11 @@ class DiscreteDiffusion(nn.Module):
         """log q(x_t | x_0), also for a distribution over x_0; t = −1 means no noise."""
         t = t % (self.steps + 1)  # the entry after the last is the identity
         return _step(
-            log_x0, *(table[t] for table in (self.log_keep_total, self.log_swap_total, self.log_mask_total, self.log_unmasked_total))
+            log_x0,
+            *(
+                table[t]
+                for table in (self.log_keep_total, self.log_swap_total, self.log_mask_total, self.log_unmasked_total)
+            ),
         )
 
     def transition(
@@ -164,8 +169,8 @@ class DiscreteDiffusion(nn.Module):
     ) -> DiffusionLoss:
         """The variational bound and the auxiliary loss, per item, divided by the number of cells with a weight.
 
-        L = 1/(cells · p(t)) · [ Σ w·KL(q(x_{t−1}|x_t, x_0) ‖ p(x_{t−1}|x_t)) + λ(t) Σ w·KL(x_0 ‖ x̂_0) ], with −log p(x_0|x_1) for both
-        at t = 0, and λ(t) = `auxiliary_weight` · (2 − t/T).
+        L = 1/(cells · p(t)) · [ Σ w·KL(q(x_{t−1}|x_t, x_0) ‖ p(x_{t−1}|x_t)) + λ(t) Σ w·KL(x_0 ‖ x̂_0) ], with −log
+        p(x_0|x_1) for both at t = 0, and λ(t) = `auxiliary_weight` · (2 − t/T).
         """
         t, first = time.t, (time.t == 0).float()
         log_x0 = log_one_hot(x0, self.classes)
@@ -189,13 +194,13 @@ class DiscreteDiffusion(nn.Module):
     ) -> DiffusionLoss:
         """What `loss` becomes where no class ever changes to another (β̄ = 0): no tensor over classes is needed.
 
-        The KL of a masked cell is its chance to be revealed in this step, (ᾱ_{t−1} − ᾱ_t) / (1 − ᾱ_t), times its cross-entropy; that of a
-        visible cell is 0 (Austin et al. 2021, appendix A.3).
+        The KL of a masked cell is its chance to be revealed in this step, (ᾱ_{t−1} − ᾱ_t) / (1 − ᾱ_t), times its
+        cross-entropy; that of a visible cell is 0 (Austin et al. 2021, appendix A.3).
 
         Args:
             cross_entropy: −log p(x_0) of the masked cells; others are not read for the bound.
-            auxiliary: −log p(x_0) of all cells for the auxiliary loss, for instance 0 or an unbiased estimate on those not computed;
-                `cross_entropy` by default.
+            auxiliary: −log p(x_0) of all cells for the auxiliary loss, for instance 0 or an unbiased estimate on those
+                not computed; `cross_entropy` by default.
         """
         t, first = time.t, (time.t == 0).float()
         kept, before = self.log_keep_total[t].exp(), self.log_keep_total[(t - 1) % (self.steps + 1)].exp()
@@ -215,13 +220,15 @@ class DiscreteDiffusion(nn.Module):
 
     @torch.no_grad()
     def remember(self, t: Int[Tensor, " batch"], divergence: Float[Tensor, " batch"]) -> None:
-        """Takes the squared KL parts of a batch into the moving average from which steps are drawn: 0.9 old, 0.1 new."""
+        """Takes the squared KL parts of a batch into the moving average from which steps are drawn: 0.9 old, 0.1
+        new."""
         squared = 0.1 * divergence.detach().pow(2) + 0.9 * self.loss_history[t]
         self.loss_history.scatter_(0, t, squared)
         self.loss_count.scatter_add_(0, t, torch.ones_like(squared))
 
     def time_probabilities(self) -> Float[Tensor, " steps"]:
-        """p(t) ∝ √(mean squared KL part) + 1e-4, entry 0 as entry 1 (Nichol & Dhariwal 2021); uniform until every t was seen 11 times."""
+        """p(t) ∝ √(mean squared KL part) + 1e-4, entry 0 as entry 1 (Nichol & Dhariwal 2021); uniform until every t was
+        seen 11 times."""
         if not bool((self.loss_count > 10).all()):
             return torch.full_like(self.loss_history, 1 / self.steps)
         size = (self.loss_history + 1e-10).sqrt() + 1e-4
@@ -248,10 +255,9 @@ def _step(log_x: Tensor, keep: Tensor, swap: Tensor, mask: Tensor, unmasked: Ten
     return torch.cat([changed, torch.logaddexp(log_x[..., -1:] + unmasked, mask)], -1)
 
 
-def _schedule(
-    others: int, steps: int, keep: tuple[float, float], mask: tuple[float, float]
-) -> dict[str, np.ndarray]:
-    """Logarithms of the one-step and the cumulative probabilities; the cumulative ones end with an entry for no noise."""
+def _schedule(others: int, steps: int, keep: tuple[float, float], mask: tuple[float, float]) -> dict[str, np.ndarray]:
+    """Logarithms of the one-step and the cumulative probabilities; the cumulative ones end with an entry for no
+    noise."""
     share = np.arange(steps) / (steps - 1)
     kept = np.concatenate([[1], share * (keep[1] - keep[0]) + keep[0]])
     masked = np.concatenate([[0], share * (mask[1] - mask[0]) + mask[0]])

@@ -21,8 +21,8 @@ from orchestrion.paradigms.discrete_diffusion import LOG_FLOOR, DiscreteDiffusio
 def reveal_schedule(masked: Sequence[int], steps: int) -> Int[Tensor, "steps groups"]:
     """How many cells of each group are revealed at step t, row t, so that all are by t = 1.
 
-    Each of the T − 1 rows gets ⌊masked / (T − 1)⌋; the remainder is spread over every k-th row from t = 1 on, k = ⌈T / remainder⌉,
-    until none is left. Row 0, the last step, is for what may be left over and stays 0 here.
+    Each of the T − 1 rows gets ⌊masked / (T − 1)⌋; the remainder is spread over every k-th row from t = 1 on, k = ⌈T /
+    remainder⌉, until none is left. Row 0, the last step, is for what may be left over and stays 0 here.
     """
     table = torch.zeros(steps, len(masked), dtype=torch.long)
     for group, count in enumerate(masked):
@@ -37,7 +37,8 @@ def reveal_schedule(masked: Sequence[int], steps: int) -> Int[Tensor, "steps gro
 
 @dataclass(frozen=True, slots=True)
 class ExactStep:
-    """One call of the network in `reveal_exactly`: t, tokens before and after, and the cells revealed so far in this step."""
+    """One call of the network in `reveal_exactly`: t, tokens before and after, and the cells revealed so far in this
+    step."""
 
     t: int
     before: Int[Tensor, " cells"]
@@ -68,7 +69,8 @@ def reveal_exactly(
         legal: classes that a cell may take; illegal ones get exactly −70 after the Gumbel noise was added.
         table: `reveal_schedule`; groups are done while any has revealed fewer cells than its row says.
         uniform: draws for one call, [classes, cells].
-        exponential: draws for choosing without replacement among the cells of one group: the largest weight / draw first.
+        exponential: draws for choosing without replacement among the cells of one group: the largest weight / draw
+            first.
         most: cells that a group may reveal in one call.
     """
     fixed = tokens.clone()
@@ -109,7 +111,8 @@ def choose_units(
 ) -> Int[Tensor, " chosen"]:
     """Draws `count` masked units of each group without replacement, with weights exp(confidence), confidence in [0, 1].
 
-    This is drawing by an exponential race: the units with the smallest e / weight win, e exponential. A weight lies between 1 and
+    This is drawing by an exponential race: the units with the smallest e / weight win, e exponential. A weight lies
+        between 1 and
     exp 1, so a unit with e / exp(1) above the count-th smallest e cannot win, and its confidence is not asked for.
 
     Args:
@@ -126,9 +129,12 @@ def choose_units(
     open_ = open_ & masked & (count > 0)[..., None]
     index = open_.flatten().nonzero().squeeze(-1)
     if confidence is not None and len(index):
-        race = torch.full_like(race, torch.inf).flatten().scatter(
-            0, index, race.flatten()[index] / confidence(index).exp()
-        ).view_as(race)
+        race = (
+            torch.full_like(race, torch.inf)
+            .flatten()
+            .scatter(0, index, race.flatten()[index] / confidence(index).exp())
+            .view_as(race)
+        )
         limit = race.sort(-1).values.gather(-1, (count - 1).clamp(min=0)[..., None])
         keep = ((race <= limit) & open_).flatten()[index]
         index = index[keep]
@@ -140,12 +146,22 @@ def draw(
     legal: Bool[Tensor, "cells classes"],
     *,
     temperature: float = 1.0,
+    top_p: float = 1.0,
     generator: torch.Generator | None = None,
 ) -> Int[Tensor, " cells"]:
-    """A legal class a cell; temperature 0 takes the likeliest."""
+    """A legal class a cell; temperature 0 takes the likeliest.
+
+    Args:
+        top_p: only the likeliest classes are drawn that together have this probability, one at least (Holtzman et al.
+            2020).
+    """
     logits = logits.masked_fill(~legal, -torch.inf)
     if temperature == 0:
         return logits.argmax(-1)
+    logits = logits / temperature
+    if top_p < 1:
+        ordered, order = logits.softmax(-1).sort(-1, descending=True)
+        left_out = ordered.cumsum(-1) - ordered >= top_p
+        logits = logits.masked_fill(torch.zeros_like(left_out).scatter(-1, order, left_out), -torch.inf)
     uniform = torch.rand(logits.shape, generator=generator, device=logits.device)
-    return choose_by_gumbel(logits / temperature, uniform)
-
+    return choose_by_gumbel(logits, uniform)

@@ -1,8 +1,8 @@
 """GETScore (Lv et al. 2023, section 3.1): six tracks and the chords as a grid of tokens, a column a sixteenth note.
 
-Row 2i holds the pitches of track i and row 2i + 1 the duration, both only where notes begin. All notes of a track that begin
-together are one token ("P60 64 67"). `<pad>` means that nothing begins, EMPTY that the track is not there, MASK that it is
-not known.
+Row 2i holds the pitches of track i and row 2i + 1 the duration, both only where notes begin. All notes of a track that
+begin together are one token ("P60 64 67"). `<pad>` means that nothing begins, EMPTY that the track is not there, MASK
+that it is not known.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ class GetVocabulary:
 
     Args:
         track_sizes: number of pitch tokens of each of the six tracks.
-        tokens: names in the order of ids, up to the last chord kind; a vocabulary without names can do all but encode and decode.
+        tokens: names in the order of ids, up to the last chord kind; a vocabulary without names can do all but encode
+            and decode.
     """
 
     pad = len(DURATIONS) - 1
@@ -97,7 +98,9 @@ class GetVocabulary:
             for number in range(first, last + 1):
                 name = self._name(number)
                 if not name.startswith(letter):
-                    raise InputError(f"The dictionary names token {number} {name!r}, which is no token of the {TRACKS[track]}.")
+                    raise InputError(
+                        f"The dictionary names token {number} {name!r}, which is no token of the {TRACKS[track]}."
+                    )
                 table[tuple(int(p) - self.offset(track) for p in name[1:].split(" "))] = number
             found.append(table)
         return tuple(found)
@@ -113,7 +116,8 @@ class GetVocabulary:
         return DRUM_OFFSET if track == DRUMS else 0
 
     def legal(self) -> np.ndarray:
-        """[rows, classes] whether a class may stand in a row: pitches of the track or `<pad>`; durations or `<pad>`; roots; kinds."""
+        """[rows, classes] whether a class may stand in a row: pitches of the track or `<pad>`; durations or `<pad>`;
+        roots; kinds."""
         legal = np.zeros((ROWS, self.classes), bool)
         for track in range(len(TRACKS)):
             first, last = self.track_range(track)
@@ -173,11 +177,14 @@ class GetVocabulary:
         return cls.read(SHIPPED)
 
     @classmethod
-    def build(cls, counts: Sequence[Mapping[tuple[int, ...], int]], *, threshold: int, share: float = 0.9) -> GetVocabulary:
+    def build(
+        cls, counts: Sequence[Mapping[tuple[int, ...], int]], *, threshold: int, share: float = 0.9
+    ) -> GetVocabulary:
         """From the counts of groups of two and more pitches in each track; all 128 single pitches are always there.
 
-        The lead has single pitches only. In each other track, groups enter from the most frequent on (equal ones in the order in which
-        they come), while those so far make up less than `share` of all and each occurs more than `threshold` times.
+        The lead has single pitches only. In each other track, groups enter from the most frequent on (equal ones in the
+        order in which they come), while those so far make up less than `share` of all and each occurs more than
+        `threshold` times.
         """
         tokens = [f"T{code}" for code in range(1, len(DURATIONS))] + ["<pad>"]
         sizes = []
@@ -197,7 +204,8 @@ class GetVocabulary:
 
 
 def parse_positions(text: str, rows: int, columns: int) -> np.ndarray:
-    """[rows, columns] marks of the places "track,start,end;…": both rows of a track, end left out of it, no end means to the last.
+    """[rows, columns] marks of the places "track,start,end;…": both rows of a track, end left out of it, no end means
+    to the last.
 
     "-" marks nothing (the notation of the published script).
 
@@ -224,9 +232,7 @@ class GridNote:
     duration: int
 
 
-def write_notes(
-    grid: np.ndarray, notes: Iterable[GridNote], vocabulary: GetVocabulary
-) -> Counter[int]:
+def write_notes(grid: np.ndarray, notes: Iterable[GridNote], vocabulary: GetVocabulary) -> Counter[int]:
     """Writes notes into a grid, in place. Groups that are no token are left out; the result counts them by track."""
     lost: Counter[int] = Counter()
     for note in notes:
@@ -252,7 +258,8 @@ def read_notes(grid: np.ndarray, vocabulary: GetVocabulary) -> list[GridNote]:
 
 
 def legal_share(grid: np.ndarray, vocabulary: GetVocabulary, tracks: Iterable[int]) -> float:
-    """Of the cells of the given tracks that hold a pitch or a duration, the share that holds both; NaN where there is none."""
+    """Of the cells of the given tracks that hold a pitch or a duration, the share that holds both; NaN where there is
+    none."""
     tracks = list(tracks)
     pitch = np.stack([_within(grid[2 * t], *vocabulary.track_range(t)) for t in tracks])
     duration = np.stack([grid[2 * t + 1] < vocabulary.pad for t in tracks])

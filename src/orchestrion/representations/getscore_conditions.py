@@ -1,4 +1,5 @@
-"""What is given and what is to be written, chosen for training (GETMusic, Lv et al. 2023, section 3.3, and the published code)."""
+"""What is given and what is to be written, chosen for training (GETMusic, Lv et al. 2023, section 3.3, and the
+published code)."""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ class RandomDraws:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A training item: tokens with EMPTY in the tracks that are left out, and which cells are given; all others are targets."""
+    """A training item: tokens with EMPTY in the tracks that are left out, and which cells are given; all others are
+    targets."""
 
     tokens: Int[np.ndarray, "rows columns"]
     source: Bool[np.ndarray, "rows columns"]
@@ -92,7 +94,8 @@ def choose_tracks(
 
 
 def choose_chords(grid: Int[np.ndarray, "rows columns"], vocabulary: GetVocabulary, draws: Draws) -> Condition:
-    """The chords are the target, and any subset of the tracks, also none, is the source. Not in the paper: it lets a model harmonise."""
+    """The chords are the target, and any subset of the tracks, also none, is the source. Not in the paper: it lets a
+    model harmonise."""
     tokens = grid.copy()
     there = [t for t in range(len(TRACKS)) if (grid[2 * t] != vocabulary.empty).any()]
     sources = set(draws.choice(list(combinations(there, draws.integer(0, len(there))))))
@@ -104,8 +107,8 @@ def choose_chords(grid: Int[np.ndarray, "rows columns"], vocabulary: GetVocabula
 
 
 def give_outside(condition: Condition, bars: Int[np.ndarray, " bar_edges"], draws: Draws) -> Condition:
-    """Leaves a span of bars of the targets to be written; what lies before and behind is given. Not in the paper: it trains infilling and
-    continuation.
+    """Leaves a span of bars of the targets to be written; what lies before and behind is given. Not in the paper: it
+    trains infilling and continuation.
 
     Args:
         bars: first columns of the bars, and the end.

@@ -1,8 +1,8 @@
 """The published preprocessing of GETMusic, event by event, with what is odd about it.
 
-Needed to train on the same grids as the authors, and to give an original checkpoint the input it was trained on. What it does
-otherwise than `representations.getscore_windows`: chords stand one bar late, the last event of a window can be lost, its tempo
-can be 0, and only 4/4 is served.
+Needed to train on the same grids as the authors, and to give an original checkpoint the input it was trained on. What
+it does otherwise than `representations.getscore_windows`: chords stand one bar late, the last event of a window can be
+lost, its tempo can be 0, and only 4/4 is served.
 """
 
 from __future__ import annotations
@@ -17,7 +17,17 @@ import numpy as np
 
 from orchestrion.errors import InputError
 from orchestrion.representations.getscore import (
-    CHORD_ROW, DRUM_OFFSET, DURATIONS, KINDS, LETTERS, PROGRAMS, ROOTS, ROWS, TRACKS, GetVocabulary, duration_code
+    CHORD_ROW,
+    DRUM_OFFSET,
+    DURATIONS,
+    KINDS,
+    LETTERS,
+    PROGRAMS,
+    ROOTS,
+    ROWS,
+    TRACKS,
+    GetVocabulary,
+    duration_code,
 )  # fmt: skip
 from orchestrion.theory.chord_hmm import best_path, pitch_vectors
 
@@ -75,7 +85,8 @@ def code_velocity(code: int) -> int:
 
 
 def reduce_time_signature(numerator: int, denominator: int) -> tuple[int, int]:
-    """Halves both while the denominator is above 64, then divides the numerator until a bar is not longer than a whole note."""
+    """Halves both while the denominator is above 64, then divides the numerator until a bar is not longer than a whole
+    note."""
     while denominator > 64 and denominator % 2 == 0 and numerator % 2 == 0:
         numerator, denominator = numerator // 2, denominator // 2
     while numerator > denominator:
@@ -118,8 +129,8 @@ class NormalisedKey(NamedTuple):
 def normalise_key(events: Sequence[Event]) -> NormalisedKey:
     """Moves a piece to C major (down by up to 11 semitones) or A minor (up by 9 to down by 2).
 
-    The histogram of pitch classes, weighted by duration code × velocity code, is compared with the scales of the twelve keys; a
-    major scale and its relative minor tie, and the heavier tonic decides.
+    The histogram of pitch classes, weighted by duration code × velocity code, is compared with the scales of the twelve
+    keys; a major scale and its relative minor tie, and the heavier tonic decides.
     """
     notes = [event for event in events if event.program < DRUM_OFFSET]
     if not notes:
@@ -172,7 +183,9 @@ def add_chords(events: Sequence[Event], chords: Sequence[int], *, skip_missing: 
     for bar, chord in enumerate(chords):
         if chord == 0:
             if not skip_missing:
-                raise InputError(f"No chord was found in bar {bar + 1}; the published preprocessing refuses such a piece.")
+                raise InputError(
+                    f"No chord was found in bar {bar + 1}; the published preprocessing refuses such a piece."
+                )
             continue
         root, kind = divmod(chord - 1, len(KINDS))
         added.append(Event(bar, 0, CHORD_PROGRAM, root, kind, 0, COMMON_TIME, 0))
@@ -180,7 +193,8 @@ def add_chords(events: Sequence[Event], chords: Sequence[int], *, skip_missing: 
 
 
 def windows(events: Sequence[Event]) -> list[list[Event]]:
-    """Windows of 1024 events, 683 apart, bars counted from their first, cut at 32 bars; those with a lead, chords and another track."""
+    """Windows of 1024 events, 683 apart, bars counted from their first, cut at 32 bars; those with a lead, chords and
+    another track."""
     found = []
     for start in range(0, len(events), STRIDE):
         part = events[start : start + WINDOW]
@@ -280,8 +294,8 @@ def training_grid(window: Sequence[Event], vocabulary: GetVocabulary) -> np.ndar
 
 @dataclass(frozen=True, slots=True)
 class InferenceGrid:
-    """What the published track generation hands to the network: ids [14, columns], which cells are sources and which not EMPTY, the tempo
-    bin of the lead, and whether every source row holds something."""
+    """What the published track generation hands to the network: ids [14, columns], which cells are sources and which
+    not EMPTY, the tempo bin of the lead, and whether every source row holds something."""
 
     grid: np.ndarray
     source: np.ndarray
@@ -302,7 +316,9 @@ def inference_events(
     key = normalise_key(encode(notes, ticks_per_quarter, bpm))
     if not with_chords:
         return key
-    return key._replace(events=add_chords(key.events, late_chords(key.events, programs=chord_programs), skip_missing=True))
+    return key._replace(
+        events=add_chords(key.events, late_chords(key.events, programs=chord_programs), skip_missing=True)
+    )
 
 
 def inference_grid(
@@ -332,8 +348,8 @@ def inference_grid(
 
 
 def decode_events(grid: np.ndarray, vocabulary: GetVocabulary, *, shift: int, tempo: int) -> list[Event]:
-    """Events of a sampled grid in the key of the source: a note where both cells of a track hold something, and a chord in every column
-    that has one. Sorted as the published code sorts them, with pitches and durations as text."""
+    """Events of a sampled grid in the key of the source: a note where both cells of a track hold something, and a chord
+    in every column that has one. Sorted as the published code sorts them, with pitches and durations as text."""
     events = []
     for column in range(grid.shape[1]):
         bar, position = divmod(column, BAR)
@@ -345,7 +361,10 @@ def decode_events(grid: np.ndarray, vocabulary: GetVocabulary, *, shift: int, te
                     named = tone + vocabulary.offset(track)
                     velocity = DECODED_VELOCITY_CODES[track]
                     events.append(Event(bar, position, program, named, length + 1, velocity, COMMON_TIME, tempo))
-        root, kind = int(grid[CHORD_ROW, column]) - vocabulary.roots, int(grid[CHORD_ROW + 1, column]) - vocabulary.kinds
+        root, kind = (
+            int(grid[CHORD_ROW, column]) - vocabulary.roots,
+            int(grid[CHORD_ROW + 1, column]) - vocabulary.kinds,
+        )
         if 0 <= root < len(ROOTS) and 0 <= kind < len(KINDS):
             events.append(Event(bar, position, CHORD_PROGRAM, root, kind, 1, COMMON_TIME, tempo))
     events.sort(key=lambda e: (e.bar, e.position, e.program, str(e.pitch), str(e.duration)))

@@ -1,9 +1,11 @@
-"""Where the columns of a grid stand in a score: a column a sixteenth note, bars of as many columns as their metre has."""
+"""Where the columns of a grid stand in a score: a column a sixteenth note, bars of as many columns as their metre
+has."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -36,34 +38,36 @@ class Ruler:
     tpq: int
 
     @classmethod
-    def from_score(cls, score: ScoreTick, *, more: int = 0) -> Ruler:
-        """Of all bars up to the end of the music, and `more` after it.
+    def from_score(cls, score: ScoreTick, *, bars: int | None = None) -> Ruler:
+        """Of so many bars; of all up to the end of the music by default.
 
-        A bar has 16 columns in 4/4, 12 in 3/4 and 6/8, 8 in 2/4, 24 in 12/8. A bar that a new time signature cuts short has as many as fit.
+        A bar has 16 columns in 4/4, 12 in 3/4 and 6/8, 8 in 2/4, 24 in 12/8. A bar that a new time signature cuts short
+        has as many as fit.
 
         Raises:
-            InputError: a metre does not come out in sixteenths, or has bars of more than 32 of them; or there are more than 1024 bars.
+            InputError: a metre does not come out in sixteenths, or has bars of more than 32 of them; or there are more
+                than 1024 bars.
         """
         timeline = Timeline.from_score(score)
-        count = timeline.n_bars + more
+        count = timeline.n_bars if bars is None else bars
         if count > MOST_BARS:
             raise InputError(f"The piece has {count} bars; {MOST_BARS} are the most, so cut it into parts.")
         edges = np.asarray(timeline.bar_to_tick(np.arange(count + 1, dtype=float)))
         step = score.tpq / COLUMNS_PER_QUARTER
-        ticks, bars, metres = [], [0], []
-        for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        ticks, starts, metres = [], [0], []
+        for start, stop in pairwise(edges):
             numerator, denominator = timeline.metre_at(start)
             whole = numerator * 4 * COLUMNS_PER_QUARTER / denominator
             if whole != int(whole) or whole > LONGEST_BAR:
                 raise InputError(
-                    f"The piece is in {numerator}/{denominator} at bar {len(metres) + 1}; GETMusic reads metres whose bars are of 1 to "
-                    f"{LONGEST_BAR} sixteenths, such as 4/4, 3/4, 2/4, 6/8 and 12/8."
+                    f"The piece is in {numerator}/{denominator} at bar {len(metres) + 1}; GETMusic reads "
+                    f"metres whose bars are of 1 to {LONGEST_BAR} sixteenths, such as 4/4, 3/4, 2/4, 6/8 and 12/8."
                 )
             columns = max(round((stop - start) / step), 1)
             ticks.append(start + np.arange(columns) * step)
-            bars.append(bars[-1] + columns)
+            starts.append(starts[-1] + columns)
             metres.append((numerator, denominator))
-        return cls(np.concatenate([*ticks, edges[-1:]]), np.array(bars), tuple(metres), score.tpq)
+        return cls(np.concatenate([*ticks, edges[-1:]]), np.array(starts), tuple(metres), score.tpq)
 
     @classmethod
     def regular(cls, metre: tuple[int, int], bars: int, *, tpq: int = 480) -> Ruler:
@@ -74,9 +78,9 @@ class Ruler:
         """
         import symusic
 
-        score = symusic.Score(tpq)
+        score: Any = symusic.Score(tpq)
         score.time_signatures.append(symusic.TimeSignature(0, *metre))
-        return cls.from_score(score, more=bars)
+        return cls.from_score(score, bars=bars)
 
     @property
     def columns(self) -> int:

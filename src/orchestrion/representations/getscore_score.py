@@ -1,7 +1,7 @@
 """Scores to grids and back, for any tracks and metres (GETMusic, Lv et al. 2023, section 3.1).
 
-Other than the published preprocessing (`getscore_official`), the chord of frame k stands in bar k, no event is lost, groups that
-are no token are reduced to the nearest that is, and low bass notes are folded up.
+Other than the published preprocessing (`getscore_official`), the chord of frame k stands in bar k, no event is lost,
+groups that are no token are reduced to the nearest that is, and low bass notes are folded up.
 """
 
 from __future__ import annotations
@@ -10,13 +10,22 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Int
 
 from orchestrion.representations.getscore import (
-    CHORD_ROW, DURATIONS, KINDS, ROWS, TRACKS, VELOCITIES, GetVocabulary, GridNote, duration_codes, read_notes
+    CHORD_ROW,
+    COLUMNS_PER_QUARTER,
+    DURATIONS,
+    KINDS,
+    ROWS,
+    TRACKS,
+    GetVocabulary,
+    GridNote,
+    duration_codes,
+    read_notes,
 )  # fmt: skip
 from orchestrion.representations.getscore_official import key_shift
 from orchestrion.representations.getscore_ruler import Ruler
@@ -74,7 +83,13 @@ def home_shift(score: ScoreTick, indices: Iterable[int] | None = None) -> tuple[
 
 
 def gather(
-    score: ScoreTick, roles: Roles, ruler: Ruler, *, shift: int, indices: Iterable[int] | None = None, losses: Losses | None = None
+    score: ScoreTick,
+    roles: Roles,
+    ruler: Ruler,
+    *,
+    shift: int,
+    indices: Iterable[int] | None = None,
+    losses: Losses | None = None,
 ) -> list[GridNote]:
     """The notes of a score as groups that begin in one column of one track.
 
@@ -90,7 +105,9 @@ def gather(
         tables = [score.tracks[index].notes.numpy() for index in roles.indices(track) if index in read]
         if not tables:
             continue
-        time, duration, pitch = (np.concatenate([table[name] for table in tables]) for name in ("time", "duration", "pitch"))
+        time, duration, pitch = (
+            np.concatenate([table[name] for table in tables]) for name in ("time", "duration", "pitch")
+        )
         column, length = ruler.column_of(time), ruler.columns_in(duration)
         pitch = pitch.astype(int) + (0 if track == DRUMS else shift)
         if track == BASS and (low := pitch < LOWEST_BASS).any():
@@ -112,7 +129,8 @@ def gather(
 
 
 def nearest_group(pitches: tuple[int, ...], known: dict[tuple[int, ...], int]) -> tuple[int, ...] | None:
-    """The largest part of a group that is a token; of equal ones, one with the lowest and the highest pitch. None: there is none."""
+    """The largest part of a group that is a token; of equal ones, one with the lowest and the highest pitch. None:
+    there is none."""
     if pitches in known:
         return pitches
     if len(pitches) > LARGEST_GROUP:
@@ -147,10 +165,14 @@ def bar_chords(score: ScoreTick, ruler: Ruler, indices: Iterable[int], *, shift:
         indices: tracks to listen to; drums are left out.
     """
     edges = ruler.ticks[ruler.bars]
-    tables = [score.tracks[i].notes.numpy() for i in indices if not score.tracks[i].is_drum and len(score.tracks[i].notes)]
+    tables = [
+        score.tracks[i].notes.numpy() for i in indices if not score.tracks[i].is_drum and len(score.tracks[i].notes)
+    ]
     if not tables or len(edges) < 2:
         return np.zeros(max(len(edges) - 1, 0), int)
-    time, duration, pitch = (np.concatenate([table[name] for table in tables]) for name in ("time", "duration", "pitch"))
+    time, duration, pitch = (
+        np.concatenate([table[name] for table in tables]) for name in ("time", "duration", "pitch")
+    )
     vectors = pitch_vectors(time, time + duration, pitch.astype(int) + shift, edges[1:-1])
     chords = best_path(vectors)
     return np.where(vectors.any(1), chords, 0)
@@ -180,45 +202,46 @@ def empty_grid(ruler: Ruler, vocabulary: GetVocabulary, tracks: Iterable[int]) -
     return grid
 
 
-def write_track(
-    grid: np.ndarray, track: int, ruler: Ruler, vocabulary: GetVocabulary, *, shift: int, program: int, name: str, level: float | None = None
-) -> Any:
-    """One track of a grid as a track of a score.
+def track_notes(
+    grid: np.ndarray,
+    track: int,
+    ruler: Ruler,
+    vocabulary: GetVocabulary,
+    *,
+    shift: int,
+    level: float,
+    span: tuple[int, int] | None = None,
+) -> Int[np.ndarray, "notes 4"]:
+    """The notes of one track of a grid: tick, length in ticks, MIDI pitch, velocity.
 
-    A note ends at the latest where its pitch begins again, or where the music ends; the lead plays one note at a time. Velocities follow
-    the metre around `level`.
+    A note ends at the latest where its pitch begins again, or where the span ends; the lead plays one note at a time.
+    Velocities follow the metre around `level`.
 
     Args:
         shift: semitones that were added to the pitches.
-        program: General MIDI program, 128 for the drum kit.
-        level: mean velocity; GETMusic's of this track by default.
+        level: mean velocity.
+        span: columns in which notes may begin; all by default.
     """
-    import symusic
-
-    level = VELOCITIES[track] if level is None else level
-    step = ruler.tpq / 4
+    first, last = (0, ruler.columns) if span is None else span
+    step, end = ruler.tpq / COLUMNS_PER_QUARTER, round(float(ruler.ticks[last]))
     places = ruler.places()
-    rows: list[tuple[int, int, int, int]] = []
-    sounding: dict[int, int] = {}
-    for note in read_notes(grid, vocabulary):
+    rows: list[list[int]] = []
+    sounding: dict[int, list[int]] = {}
+    for note in read_notes(grid[:, first:last], vocabulary):
         if note.track != track:
             continue
-        start = round(float(ruler.ticks[note.column]))
-        end = min(round(start + DURATIONS[note.duration] * step), round(float(ruler.ticks[-1])))
-        velocity = int(np.clip(round(level + _accent(int(places[note.column, 0]))), 1, 127))
-        for tone in note.pitches:
-            pitch = tone if track == DRUMS else tone - shift
+        start = round(float(ruler.ticks[first + note.column]))
+        stop = min(round(start + DURATIONS[note.duration] * step), end)
+        velocity = int(np.clip(round(level + _accent(int(places[first + note.column, 0]))), 1, 127))
+        for pitch in (tone if track == DRUMS else tone - shift for tone in note.pitches):
             if not 0 <= pitch <= 127:
                 continue
-            for before in list(sounding) if track == LEAD else [pitch] if pitch in sounding else []:
-                earlier = rows[sounding.pop(before)]
-                rows[rows.index(earlier)] = (earlier[0], min(earlier[1], start - earlier[0]), *earlier[2:])
-            sounding[pitch] = len(rows)
-            rows.append((start, max(end - start, 1), pitch, velocity))
-    made: Any = symusic.Track(name, 0 if program == 128 else program, program == 128)
-    table = np.array(rows, dtype=np.int32).reshape(-1, 4)
-    made.notes = symusic.Note.from_numpy(table[:, 0].copy(), table[:, 1].copy(), table[:, 2].astype(np.int8), table[:, 3].astype(np.int8))
-    return made
+            for before in list(sounding) if track == LEAD else [pitch]:
+                if (earlier := sounding.pop(before, None)) is not None:
+                    earlier[1] = min(earlier[1], start - earlier[0])
+            sounding[pitch] = [start, max(stop - start, 1), pitch, velocity]
+            rows.append(sounding[pitch])
+    return np.array(rows, dtype=np.int64).reshape(-1, 4)
 
 
 def _accent(place: int) -> int:

@@ -70,7 +70,8 @@ class Roles:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What is seen of a track: mean pitch, share of onsets with one note, share of the music's length with onsets in it."""
+    """What is seen of a track: mean pitch, share of onsets with one note, share of the music's length with onsets in
+    it."""
 
     pitch: float
     single: float
@@ -86,7 +87,7 @@ def assign_tracks(score: ScoreTick, *, melody: int | None = None) -> Roles:
     looks = [_look(track, score) for track in score.tracks]
     found: list[int | None] = []
     for track, look in zip(score.tracks, looks, strict=True):
-        found.append(None if look is None else DRUMS if track.is_drum else _family(track))
+        found.append(None if look is None else DRUMS if track.is_drum else _role(track))
     pitched = [index for index, role in enumerate(found) if role is not None and role != DRUMS]
     if melody is None:
         candidates = [index for index in pitched if found[index] != BASS] or pitched
@@ -149,10 +150,15 @@ def _look(track, score: ScoreTick) -> _Look | None:
     return _Look(float(notes["pitch"].mean()), len(times) / len(notes["time"]), min(bars, 1.0))
 
 
-def _family(track) -> int | None:
-    if track.program in LOW_PROGRAMS or BASS_NAMES.search(track.name):
+def family(program: int) -> int | None:
+    """The track that plays a General MIDI program (128: drums) where it does not lead; None for noises."""
+    if program in LOW_PROGRAMS:
         return BASS
-    return next((role for end, role in _FAMILIES if track.program < end), None)
+    return DRUMS if program == 128 else next((role for end, role in _FAMILIES if program < end), None)
+
+
+def _role(track) -> int | None:
+    return BASS if BASS_NAMES.search(track.name) else family(track.program)
 
 
 def _melodiousness(track, look: _Look | None) -> float:

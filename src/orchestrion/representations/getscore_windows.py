@@ -12,7 +12,14 @@ from jaxtyping import Int
 
 from orchestrion.representations.getscore import CHORD_ROW, ROWS, TRACKS, GetVocabulary, GridNote
 from orchestrion.representations.getscore_ruler import Ruler
-from orchestrion.representations.getscore_score import Losses, bar_chords, gather, home_shift, write_chords, write_groups
+from orchestrion.representations.getscore_score import (
+    Losses,
+    bar_chords,
+    gather,
+    home_shift,
+    write_chords,
+    write_groups,
+)
 from orchestrion.representations.getscore_tracks import DRUMS, assign_tracks
 
 if TYPE_CHECKING:
@@ -52,15 +59,19 @@ def count_groups(pieces: Iterator[Groups]) -> list[Counter[tuple[int, ...]]]:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Tokens [14, columns], places [columns, 2] and first columns of bars, with the end; EMPTY and 0 behind the music."""
+    """Tokens [14, columns], places [columns, 2] and first columns of bars, with the end; EMPTY and 0 behind the
+    music."""
 
     grid: Int[np.ndarray, "rows columns"]
     places: Int[np.ndarray, "columns 2"]
     bars: Int[np.ndarray, " bar_edges"]
 
 
-def training_windows(piece: Groups, vocabulary: GetVocabulary, *, columns: int, losses: Losses | None = None) -> Iterator[Window]:
-    """Windows of at most `columns` columns that overlap by half, with a track or more that plays. A track that is silent is EMPTY."""
+def training_windows(
+    piece: Groups, vocabulary: GetVocabulary, *, columns: int, losses: Losses | None = None
+) -> Iterator[Window]:
+    """Windows of at most `columns` columns that overlap by half, with a track or more that plays. A track that is
+    silent is EMPTY."""
     losses = Losses() if losses is None else losses
     ruler = piece.ruler
     whole = np.full((ROWS, ruler.columns), vocabulary.pad)
@@ -88,9 +99,21 @@ def last_bar(ruler: Ruler, first: int, columns: int) -> int:
     return max(int(np.searchsorted(ruler.bars, ruler.bars[first] + columns, side="right")) - 1, first + 1)
 
 
+def plan_windows(ruler: Ruler, masked: np.ndarray, columns: int) -> Iterator[tuple[int, int]]:
+    """Columns [start, stop) of the windows in which all that is masked is written, one after the other.
+
+    Args:
+        masked: [columns] whether something is to be written there.
+    """
+    left = np.array(masked, bool)
+    while (span := next_window(ruler, left, columns)) is not None:
+        left[span[0] : span[1]] = False
+        yield span
+
+
 def next_window(ruler: Ruler, masked: np.ndarray, columns: int) -> tuple[int, int] | None:
-    """Columns [start, stop) to be written next: up to half a window of what stands before the first masked column, then as many bars as
-    fit, and more from before where the music ends. None: nothing is masked.
+    """Columns [start, stop) to be written next: up to half a window of what stands before the first masked column, then
+    as many bars as fit, and more from before where the music ends. None: nothing is masked.
 
     Args:
         masked: [columns] whether something is to be written there.

@@ -1,13 +1,14 @@
 """GETMusic: any tracks of a piece from any others (Lv et al. 2023, arXiv 2305.10841).
 
-A piece is a picture of 14 rows (pitch and duration of six tracks, root and kind of the chord) and a column a sixteenth note.
-A discrete diffusion fills in the cells that are masked, given those that are not.
+A piece is a picture of 14 rows (pitch and duration of six tracks, root and kind of the chord) and a column a sixteenth
+note. A discrete diffusion fills in the cells that are masked, given those that are not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,29 +17,44 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from orchestrion.errors import InputError, OptionError
 from orchestrion.nn.encoder import Encoder, band_mask
 from orchestrion.nn.positions import timestep_features
 from orchestrion.paradigms.discrete_diffusion import DiffusionLoss, DiscreteDiffusion, TimeSample
-from orchestrion.paradigms.scheduled_reveal import ExactStep, choose_units, draw, reveal_exactly, reveal_schedule
+from orchestrion.paradigms.paired_reveal import PairedReveal
+from orchestrion.paradigms.scheduled_reveal import ExactStep, draw, reveal_exactly, reveal_schedule
 from orchestrion.representations.getscore import CHORD_ROW, ROWS, TRACKS, GetVocabulary
-from orchestrion.representations.getscore_conditions import RandomDraws, choose_chords, choose_tracks, give_outside
+from orchestrion.representations.getscore_conditions import (
+    CHORDS,
+    RandomDraws,
+    choose_chords,
+    choose_tracks,
+    give_outside,
+)
+from orchestrion.representations.getscore_draft import Draft
+from orchestrion.representations.getscore_edits import Edit, arrangement, continuation, harmonisation, infilling
+from orchestrion.representations.getscore_plan import plan_piece
 from orchestrion.representations.getscore_ruler import LONGEST_BAR
-from orchestrion.representations.getscore_windows import Window, training_windows
+from orchestrion.representations.getscore_windows import Window, plan_windows, training_windows
+from orchestrion.representations.prompt import parse_prompt
 from orchestrion.systems.card import Card
 from orchestrion.systems.getmusic_dictionary import readable
 from orchestrion.systems.registry import register
 from orchestrion.systems.system import System
+from orchestrion.systems.tasks import Music, Progress
 from orchestrion.training.stage import Loss, Objective, Share, Stage
 
 if TYPE_CHECKING:
+    from symusic.core import ScoreTick
+
     from orchestrion.data.piece import Piece
+    from orchestrion.theory.keys import Key
 
 TIME_FEATURES = 128
 CHORD_ROUNDS = 8  # calls of the network for the roots of chords, and for their kinds
 HELD_OUT = 60  # pieces that the training is validated on
-Progress = Callable[[int, int], None]
 
 
 class GetMusicNetwork(nn.Module):
@@ -51,9 +67,10 @@ class GetMusicNetwork(nn.Module):
         max_columns: of a grid.
         dropout: in training.
         condition_flags: whether the network is told which cells are sources.
-        bar_places: whether it is told where a column stands in its bar, and how long the bar is. Not in the paper, which knows 4/4 only;
-            positions are relative, so that nothing else says where a bar begins.
-        band_from, band_reach: in grids with more columns than `band_from`, a column attends to `band_reach` columns on either side.
+        bar_places: whether it is told where a column stands in its bar, and how long the bar is. Not in the paper,
+            which knows 4/4 only; positions are relative, so that nothing else says where a bar begins.
+        band_from, band_reach: in grids with more columns than `band_from`, a column attends to `band_reach` columns on
+            either side.
     """
 
     def __init__(
@@ -95,7 +112,7 @@ class GetMusicNetwork(nn.Module):
         self.head_bias = nn.Parameter(torch.zeros(classes))
         nn.init.normal_(self.tokens.weight, std=embedding**-0.5)
         for places in self.places or ():
-            nn.init.normal_(places.weight, std=0.1)
+            nn.init.normal_(places.get_parameter("weight"), std=0.1)
 
     def embed_columns(
         self,
@@ -162,20 +179,25 @@ class GETMusic(System):
     """GETMusic with its vocabulary, network, diffusion, sampling and tasks.
 
     Args:
-        track_sizes: number of pitch tokens of lead, bass, drums, guitar, piano, strings; found from `tokens` where these are given.
-        tokens: the dictionary, or "shipped" for the one that comes with the package; None: sizes only, for a network whose dictionary
-            comes later.
-        embedding, width, num_layers, num_heads, feed_forward, max_columns, dropout, condition_flags, bar_places: of the network.
+        track_sizes: number of pitch tokens of lead, bass, drums, guitar, piano, strings; found from `tokens` where
+            these are given.
+        tokens: the dictionary, or "shipped" for the one that comes with the package; None: sizes only, for a network
+            whose dictionary comes later.
+        embedding, width, num_layers, num_heads, feed_forward, max_columns, dropout, condition_flags, bar_places: of the
+            network.
         steps: T of the diffusion.
         source_weight: weight of source cells in the loss.
-        auxiliary_weight, adaptive_auxiliary: of the auxiliary loss, and whether it counts twice at t = 0 and falls to once at T.
+        auxiliary_weight, adaptive_auxiliary: of the auxiliary loss, and whether it counts twice at t = 0 and falls to
+            once at T.
         window: columns of a training item, and of what is sampled at once.
         chord_share, single_share: shares of training items that show the chords; that keep one track only.
-        chord_target_share, span_share: shares of training items whose target is the chords; whose targets are a span of bars only. Not
-            in the paper: they train harmonising, infilling and continuing.
+        chord_target_share, span_share: shares of training items whose target is the chords; whose targets are a span of
+            bars only. Not in the paper: they train harmonising, infilling and continuing.
         batch_size, training_steps, learning_rate, warmup, average_decay, average_every, precision: of the training.
         quirks: "none", or "official" for what the published code does otherwise than the paper.
     """
+
+    legal: Tensor
 
     card: ClassVar[Card] = Card(
         name="getmusic",
@@ -210,9 +232,9 @@ class GETMusic(System):
             "chord_target_share": 0.15,
             "span_share": 0.3,
             "batch_size": 32,
-            "training_steps": 3000,
+            "training_steps": 1500,
             "learning_rate": 1e-3,
-            "warmup": 200,
+            "warmup": 100,
             "average_decay": 0.999,
             "average_every": 1,
             "precision": "bfloat16",
@@ -331,15 +353,16 @@ class GETMusic(System):
         return self.diffusion.loss(predict, x0.flatten(1), xt.flatten(1), time, weight)
 
     def loss(self, batch: Batch) -> Loss:
-        """The same in the limit β̄ → 0, where no cell changes but to MASK, and with probabilities over the classes that a row can hold:
-        only masked cells and their classes are computed. Chords are masked by bars."""
+        """The same in the limit β̄ → 0, where no cell changes but to MASK, and with probabilities over the classes that
+        a row can hold: only masked cells and their classes are computed. Chords are masked by bars."""
         x0, source = batch.tokens, batch.source
         present = x0 != self.vocabulary.empty
         present[:, CHORD_ROW:] &= x0[:, CHORD_ROW:] != self.vocabulary.pad
         time = self.diffusion.sample_time(len(x0))
         masked = self._draw_masks(batch, time.t) & present & ~source
         xt = x0.masked_fill(masked, self.vocabulary.mask)
-        hidden = self.network.hidden(xt, time.t, source & (x0 != self.vocabulary.empty), batch.places)
+        with sdpa_kernel(SDPBackend.MATH):  # on CPUs the fused kernel takes several times as long to go back
+            hidden = self.network.hidden(xt, time.t, source & (x0 != self.vocabulary.empty), batch.places)
         cross_entropy = self._cross_entropy(hidden, x0, masked)
         weight = self.cell_weight(source, present).flatten(1)
         found = self.diffusion.absorbing_loss(cross_entropy.flatten(1), masked.flatten(1), time, weight)
@@ -359,15 +382,20 @@ class GETMusic(System):
         return draws < chance
 
     def _cross_entropy(
-        self, hidden: Float[Tensor, "batch rows columns embedding"], x0: Int[Tensor, "batch rows columns"], cells: Bool[Tensor, "batch rows columns"]
+        self,
+        hidden: Float[Tensor, "batch rows columns embedding"],
+        x0: Int[Tensor, "batch rows columns"],
+        cells: Bool[Tensor, "batch rows columns"],
     ) -> Float[Tensor, "batch rows columns"]:
         """−log p(x_0) of the cells marked, among the classes of their rows; 0 elsewhere."""
         found = torch.zeros(x0.shape, device=x0.device)
-        for row in range(ROWS):
-            chosen, classes = cells[:, row], self.get_buffer(f"classes_{row}")
-            truth = torch.searchsorted(classes, x0[:, row][chosen])
-            nats = functional.cross_entropy(self.network.head(hidden[:, row][chosen], classes).float(), truth, reduction="none")
-            found[:, row] = found[:, row].masked_scatter(chosen, nats)
+        with torch.autocast(x0.device.type, enabled=False):  # the numbers of cells vary, and kernels for bfloat16 are made for each
+            for row in range(ROWS):
+                chosen, classes = cells[:, row], self.get_buffer(f"classes_{row}")
+                truth = torch.searchsorted(classes, x0[:, row][chosen])
+                logits = self.network.head(hidden[:, row][chosen].float(), classes)
+                nats = functional.cross_entropy(logits, truth, reduction="none")
+                found[:, row] = found[:, row].masked_scatter(chosen, nats)
         return found
 
     # Training -------------------------------------------------------------------------------------------------------
@@ -388,7 +416,12 @@ class GETMusic(System):
             chosen.append(condition)
         tokens, source = (np.stack([getattr(c, name) for c in chosen]) for name in ("tokens", "source"))
         places = np.stack([window.places for window in windows])
-        return Batch(*(torch.from_numpy(part).to(self.device) for part in (tokens.astype(np.int64), source, places.astype(np.int64))))
+        return Batch(
+            *(
+                torch.from_numpy(part).to(self.device)
+                for part in (tokens.astype(np.int64), source, places.astype(np.int64))
+            )
+        )
 
     def windows(self, pieces: Sequence[Piece]) -> list[Window]:
         """Training windows of all pieces whose metre can be served."""
@@ -414,14 +447,18 @@ class GETMusic(System):
             rng = np.random.default_rng(0)
             found = [self.loss(self.make_batch(held_out[n : n + 32], rng)) for n in range(0, len(held_out), 32)]
             count = sum(loss.weight for loss in found)
-            return {"loss": sum(float(loss.value) * loss.weight for loss in found) / count} if count else {}
+            return {"loss": sum(float(loss.value.detach()) * loss.weight for loss in found) / count} if count else {}
 
         objective = Objective(
             "diffusion",
             self.loss,
             self.network.parameters(),
-            lambda parameters: torch.optim.AdamW(parameters, lr=self.learning_rate, betas=(0.9, 0.999), weight_decay=0.01),
-            schedule=lambda step: published_rate(step + 1, peak=1.0, start=0.03, floor=0.01, warmup=self.warmup, steps=self.training_steps),
+            lambda parameters: torch.optim.AdamW(
+                parameters, lr=self.learning_rate, betas=(0.9, 0.999), weight_decay=0.01
+            ),
+            schedule=lambda step: published_rate(
+                step + 1, peak=1.0, start=0.03, floor=0.01, warmup=self.warmup, steps=self.training_steps
+            ),
             clip=0.5,
         )
         return [
@@ -489,24 +526,27 @@ class GETMusic(System):
         places: Int[Tensor, "batch columns 2"] | None = None,
         steps: int | None = None,
         temperature: float = 1.0,
+        top_p: float = 1.0,
         joint: bool = True,
         generator: torch.Generator | None = None,
         progress: Progress | None = None,
     ) -> Int[Tensor, "batch rows columns"]:
         """Fills the MASK cells of grids; all others are sources, or EMPTY where a track is absent.
 
-        Every step reveals the scheduled number of cells of each track, drawn with weights exp(largest class probability), as published;
-        the network's head is evaluated only for cells that can win this draw, so the result has the published distribution at a fraction
-        of its cost. Classes that a row cannot hold are left out before anything is drawn. Where chords are masked they are written first,
-        bar by bar; the published sampler cannot write them.
+        Every step reveals the scheduled number of cells of each track, drawn with weights exp(largest class
+        probability), as published; the network's head is evaluated only for cells that can win this draw, so the result
+        has the published distribution at a fraction of its cost. Classes that a row cannot hold are left out before
+        anything is drawn. Where chords are masked they are written first, bar by bar; the published sampler cannot
+        write them.
 
         Args:
             places: `Ruler.places` of each grid; needed for chords, and by networks with `bar_places`.
             steps: calls of the network; T by default. Fewer reveal more cells a step.
             temperature: below 1 prefers likely notes; 0 takes the likeliest.
-            joint: reveals pitch and duration of a note together: whether a note begins is drawn from the pitch row, and the duration
-                among those longer than none exactly if one does. Without, cells are drawn one by one, as published, and a pitch may lack
-                its duration.
+            top_p: notes are drawn from the likeliest that together have this probability.
+            joint: reveals pitch and duration of a note together: whether a note begins is drawn from the pitch row, and
+                the duration among those longer than none exactly if one does. Without, cells are drawn one by one, as
+                published, and a pitch may lack its duration.
             progress: called with steps done and steps in all.
 
         Raises:
@@ -517,16 +557,26 @@ class GETMusic(System):
             raise OptionError(f"steps is {count}; it must lie between 2 and {self.diffusion.steps}.")
         if temperature < 0:
             raise OptionError(f"The temperature is {temperature}; it must not be negative.")
-        x = self._write_chords(grid, places, count, temperature, generator)
-        source = self._known(x)
-        table = self._units_per_step(x == self.vocabulary.mask, count, joint)
+        if not 0 < top_p <= 1:
+            raise OptionError(f"top_p is {top_p}; it must lie above 0 and not above 1.")
+        drawn = partial(draw, temperature=temperature, top_p=top_p, generator=generator)
+        x = self._write_chords(grid, places, count, drawn, generator)
+        source, notes = self._known(x), slice(CHORD_ROW)
+        reveal = PairedReveal(
+            self.network.head,
+            self.legal[notes, : self.network.predicted],
+            mask=self.vocabulary.mask,
+            pad=self.vocabulary.pad,
+            generator=generator,
+        )
+        table = reveal.schedule(x[:, notes], count, joint)
         for number in range(count):
             row = count - 1 - number
             if bool((table[:, row] > 0).any()):
                 t = torch.full((len(x),), round(row * (self.diffusion.steps - 1) / (count - 1)), device=x.device)
-                hidden = self.network.hidden(x, t, source, places)
-                reveal = self._reveal_notes if joint else self._reveal_cells
-                reveal(x, hidden, table[:, row], temperature, generator)
+                hidden = self.network.hidden(x, t, source, places)[:, notes]
+                step = reveal.pairs if joint else reveal.cells
+                x[:, notes] = step(x[:, notes], hidden, table[:, row], drawn)
             if progress is not None:
                 progress(number + 1, count)
         return x
@@ -540,23 +590,28 @@ class GETMusic(System):
         grid: Int[Tensor, "batch rows columns"],
         places: Int[Tensor, "batch columns 2"] | None,
         steps: int,
-        temperature: float,
+        drawn: Callable[..., Tensor],
         generator: torch.Generator | None,
     ) -> Int[Tensor, "batch rows columns"]:
-        """Fills the masked chords, first the roots of all bars and then the kinds, in random order. Other masked cells are EMPTY
-        meanwhile, as when chords are the target of a training item."""
+        """Fills the masked chords, first the roots of all bars and then the kinds, in random order. Other masked cells
+        are EMPTY meanwhile, as when chords are the target of a training item."""
         masked = grid == self.vocabulary.mask
         if not bool(masked[:, CHORD_ROW:].any()):
             return grid.clone()
         if places is None:
-            raise OptionError("Chords are to be written but the places of columns in bars are not given; give `places`.")
+            raise OptionError(
+                "Chords are to be written but the places of columns in bars are not given; give `places`."
+            )
         x = grid.clone()
         x[:, :CHORD_ROW] = grid[:, :CHORD_ROW].masked_fill(masked[:, :CHORD_ROW], self.vocabulary.empty)
         bars = (places[..., 0] == 0).cumsum(1) - 1
         rounds = max(min(steps // 2, CHORD_ROUNDS), 1)
         total = int(masked[:, CHORD_ROW:].sum())
         source = self._known(x)
-        for row, classes in ((CHORD_ROW, self.get_buffer(f"classes_{CHORD_ROW}")), (CHORD_ROW + 1, self.get_buffer(f"classes_{CHORD_ROW + 1}"))):
+        for row, classes in (
+            (CHORD_ROW, self.get_buffer(f"classes_{CHORD_ROW}")),
+            (CHORD_ROW + 1, self.get_buffer(f"classes_{CHORD_ROW + 1}")),
+        ):
             for number in range(rounds):
                 open_ = x[:, row] == self.vocabulary.mask
                 if not bool(open_.any()):
@@ -571,89 +626,205 @@ class GETMusic(System):
                         cells = bars[item] == bar
                         logits = self.network.head(hidden[item, cells].mean(0, keepdim=True), classes)
                         legal = torch.ones_like(logits, dtype=torch.bool)
-                        x[item, row, cells] = classes[draw(logits, legal, temperature=temperature, generator=generator)]
+                        x[item, row, cells] = classes[drawn(logits, legal)]
         x[:, :CHORD_ROW] = grid[:, :CHORD_ROW]
         return x
 
-    def _units_per_step(
-        self, masked: Bool[Tensor, "batch rows columns"], steps: int, joint: bool
-    ) -> Int[Tensor, "batch steps tracks"]:
-        """The published schedule for the cells of each track or, if `joint`, for its notes (columns with a masked cell)."""
-        pairs = masked[:, : 2 * len(TRACKS)].unflatten(1, (len(TRACKS), 2))
-        counts = (pairs.any(2) if joint else pairs.flatten(2)).sum(-1)
-        return torch.stack([reveal_schedule(row.tolist(), steps) for row in counts]).to(masked.device)
+    # Tasks ----------------------------------------------------------------------------------------------------------
 
-    def _reveal_cells(
-        self, x: Tensor, hidden: Tensor, count: Tensor, temperature: float, generator: torch.Generator | None
+    def arrange(
+        self,
+        score: ScoreTick,
+        *,
+        add: Sequence[str],
+        keep: Sequence[str] = (),
+        seed: int = 0,
+        temperature: float = 1.0,
+        steps: int | None = None,
+        progress: Progress | None = None,
+    ) -> Music:
+        """Keeps tracks, note for note, and writes others of the six to go with them.
+
+        Args:
+            add: of lead, bass, drums, guitar, piano, strings.
+            keep: names of the six, "melody", or names that tracks have in the score; all by default.
+            steps: calls of the network a window.
+
+        Raises:
+            OptionError, InputError: as `getscore_edits.arrangement`.
+        """
+        return self._edit(arrangement(score, self.vocabulary, add=add, keep=keep), seed, temperature, steps, progress)
+
+    def continue_(
+        self,
+        score: ScoreTick,
+        *,
+        bars: int,
+        seed: int = 0,
+        temperature: float = 1.0,
+        steps: int | None = None,
+        progress: Progress | None = None,
+    ) -> Music:
+        """The score, note for note, and `bars` more in the tracks that it has.
+
+        Raises:
+            OptionError, InputError: as `getscore_edits.continuation`.
+        """
+        return self._edit(continuation(score, self.vocabulary, bars=bars), seed, temperature, steps, progress)
+
+    def infill(
+        self,
+        score: ScoreTick,
+        *,
+        bars: tuple[int, int],
+        tracks: Sequence[str] = (),
+        seed: int = 0,
+        temperature: float = 1.0,
+        steps: int | None = None,
+        progress: Progress | None = None,
+    ) -> Music:
+        """The score with the notes that begin in bars [first, last), counted from 0, written anew.
+
+        Args:
+            tracks: as `keep` of `arrange`: those to be written; all by default.
+
+        Raises:
+            OptionError, InputError: as `getscore_edits.infilling`.
+        """
+        return self._edit(
+            infilling(score, self.vocabulary, bars=bars, tracks=tracks), seed, temperature, steps, progress
+        )
+
+    def harmonize(
+        self,
+        score: ScoreTick,
+        *,
+        melody: str | None = None,
+        seed: int = 0,
+        temperature: float = 1.0,
+        steps: int | None = None,
+        progress: Progress | None = None,
+    ) -> Music:
+        """The score and a track of chords for its melody: first the chord of each bar is written, then a piano part
+        that has both.
+
+        Args:
+            melody: name of the track that carries it; found by default.
+
+        Raises:
+            OptionError, InputError: as `getscore_edits.harmonisation`.
+        """
+        return self._edit(harmonisation(score, self.vocabulary, melody=melody), seed, temperature, steps, progress)
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        n: int = 1,
+        seed: int = 0,
+        bars: int | None = None,
+        seconds: float | None = None,
+        tempo: float | None = None,
+        key: Key | None = None,
+        metre: tuple[int, int] | None = None,
+        instruments: Sequence[int] | None = None,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        steps: int | None = None,
+        progress: Progress | None = None,
+    ) -> list[Music]:
+        """Pieces from nothing. Of a sentence, GETMusic can serve instruments, key, mode, tempo, metre, length and
+        chords; what else it asks for is reported as not served. Piece k is made with `seed` + k.
+
+        Raises:
+            PromptError: as `representations.prompt.parse_prompt`.
+            OptionError, InputError: as `getscore_plan.plan_piece`.
+        """
+        request = parse_prompt(prompt)
+        said = {
+            "bars": bars,
+            "seconds": seconds,
+            "tempo": tempo,
+            "key": key,
+            "metre": metre,
+            "instruments": instruments,
+        }
+        made = []
+        for number in range(n):
+            plan = plan_piece(request, seed=seed + number, **said)
+            draft = plan.draft(self.vocabulary, chords=self.writes_chords)
+            self._write(draft, seed + number, temperature, steps, _part_of(progress, number, n), top_p=top_p)
+            made.append(Music(plan.score(draft), {**request.report(), **draft.report(), **plan.report()}))
+        return made
+
+    @property
+    def writes_chords(self) -> bool:
+        """Whether chords were targets in training."""
+        return self.chord_target_share > 0
+
+    def _edit(self, edit: Edit, seed: int, temperature: float, steps: int | None, progress: Progress | None) -> Music:
+        """Writes a draft. Chords are as heard in the notes; where they cannot be heard they are written, too."""
+        draft = edit.draft
+        draft.hear_chords()
+        bars = edit.chord_bars if edit.chord_bars or draft.tells_harmony else (0, len(draft.ruler.metres))
+        if bars and self.writes_chords:
+            draft.ask([CHORDS], bars)
+        draft.notes["chords_from"] = "model" if bars and self.writes_chords else "notes"
+        self._write(draft, seed, temperature, steps, progress)
+        return Music(edit.finish(), {**draft.report(), **edit.report})
+
+    @torch.inference_mode()
+    def _write(
+        self,
+        draft: Draft,
+        seed: int,
+        temperature: float,
+        steps: int | None,
+        progress: Progress | None,
+        *,
+        top_p: float = 1.0,
     ) -> None:
-        columns, rows = x.shape[-1], 2 * len(TRACKS)
-        tokens = x[:, :rows]
-        masked = (tokens == self.vocabulary.mask).reshape(len(x), len(TRACKS), 2 * columns)
-        flat = hidden[:, :rows].reshape(-1, hidden.shape[-1])
-
-        def legal(index: Tensor) -> Tensor:
-            return self.legal[(index // columns) % rows, : self.network.predicted]
-
-        def confidence(index: Tensor) -> Tensor:
-            return _confidence(self.network.head(flat[index]), legal(index))
-
-        index = choose_units(masked, count, confidence, generator)
-        logits, legal = self.network.head(flat[index]), legal(index)
-        drawn = draw(logits, legal, temperature=temperature, generator=generator)
-        x[:, :rows] = tokens.flatten().scatter(0, index, drawn).view_as(tokens)
-
-    def _reveal_notes(
-        self, x: Tensor, hidden: Tensor, count: Tensor, temperature: float, generator: torch.Generator | None
-    ) -> None:
-        tracks = len(TRACKS)
-        tokens = x[:, : 2 * tracks].unflatten(1, (tracks, 2)).transpose(2, 3)  # [batch, tracks, columns, 2]
-        masked = tokens == self.vocabulary.mask
-        cells = hidden[:, : 2 * tracks].unflatten(1, (tracks, 2)).transpose(2, 3).flatten(0, 2)
-        columns = x.shape[-1]
-
-        def confidence(index: Tensor) -> Tensor:
-            track = (index // columns) % tracks
-            legal = torch.stack([self.legal[2 * track + row, : self.network.predicted] for row in (0, 1)], 1)
-            return _confidence(self.network.head(cells[index]), legal).mean(-1)
-
-        index = choose_units(masked.any(-1), count, confidence, generator)
-        track = (index // columns) % tracks
-        logits = self.network.head(cells[index])
-        known, chosen = masked.flatten(0, 2)[index], tokens.flatten(0, 2)[index]
-        pitch_legal, duration_legal = (self.legal[2 * track + row, : logits.shape[-1]].clone() for row in (0, 1))
-        pad = self.vocabulary.pad
-        given = ~known[:, 1]  # a duration that is given says whether a note begins
-        pitch_legal[given & (chosen[:, 1] == pad), pad + 1 :] = False
-        pitch_legal[given & (chosen[:, 1] != pad), pad] = False
-        pitch = draw(logits[:, 0], pitch_legal, temperature=temperature, generator=generator)
-        pitch = torch.where(known[:, 0], pitch, chosen[:, 0])
-        silent = pitch == pad
-        duration_legal[:, :pad] &= ~silent[:, None]
-        duration_legal[:, pad] = silent
-        duration = draw(logits[:, 1], duration_legal, temperature=temperature, generator=generator)
-        duration = torch.where(known[:, 1], duration, chosen[:, 1])
-        flat = tokens.flatten(0, 2).clone()
-        flat[index] = torch.stack([pitch, duration], -1)
-        x[:, : 2 * tracks] = flat.view_as(tokens).transpose(2, 3).flatten(1, 2)
+        """Fills what is masked, window by window; each sees the end of the last. A track that is silent in a window is
+        EMPTY there."""
+        vocabulary = self.vocabulary
+        grid = torch.from_numpy(draft.grid)[None].to(self.device)
+        places = torch.from_numpy(draft.ruler.places())[None].to(self.device)
+        spans = list(plan_windows(draft.ruler, (draft.grid == vocabulary.mask).any(0), self.window))
+        generator = torch.Generator(self.device).manual_seed(seed)
+        for number, (start, stop) in enumerate(spans):
+            part = grid[..., start:stop]
+            silent = (part == vocabulary.pad).all(-1, keepdim=True)
+            filled = self.sample(
+                torch.where(silent, vocabulary.empty, part),
+                places=places[:, start:stop],
+                steps=steps,
+                temperature=temperature,
+                top_p=top_p,
+                generator=generator,
+                progress=_part_of(progress, number, len(spans)),
+            )
+            grid[..., start:stop] = torch.where(silent, part, filled)
+        draft.grid = grid[0].cpu().numpy()
+        draft.notes["windows"] = len(spans)
 
 
-def published_rate(n: int, *, peak: float, start: float, floor: float, warmup: int, steps: int, quirks: str = "none") -> float:
-    """Learning rate of step n, counted from 1: a linear rise to `peak` over `warmup` steps, then a linear fall that reaches 0 at `steps`,
-    but never below `floor`.
+def _part_of(progress: Progress | None, number: int, parts: int) -> Progress | None:
+    """Progress of one of several equal parts, in units of its own."""
+    return None if progress is None else lambda done, total: progress(number * total + done, parts * total)
+
+
+def published_rate(
+    n: int, *, peak: float, start: float, floor: float, warmup: int, steps: int, quirks: str = "none"
+) -> float:
+    """Learning rate of step n, counted from 1: a linear rise to `peak` over `warmup` steps, then a linear fall that
+    reaches 0 at `steps`, but never below `floor`.
 
     Args:
-        quirks: "official" takes one step more than `warmup` to rise, and so passes the peak, as the published code does.
+        quirks: "official" takes one step more than `warmup` to rise, and so passes the peak, as the published code
+            does.
     """
     rising = warmup + (quirks == "official")
     if n <= rising:
         return start + n * (peak - start) / warmup
     top = start + rising * (peak - start) / warmup
     return max(top * (1 - (n - rising) / max(steps - warmup, 1)), floor)
-
-
-def _confidence(
-    logits: Float[Tensor, "*cells classes"], legal: Bool[Tensor, "*cells classes"]
-) -> Float[Tensor, "*cells"]:
-    """The largest probability among the legal classes."""
-    logits = logits.masked_fill(~legal, -torch.inf)
-    return (logits.amax(-1) - logits.logsumexp(-1)).exp()

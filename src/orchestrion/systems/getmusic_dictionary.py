@@ -1,4 +1,5 @@
-"""Makes the dictionary that ships with GETMusic from the compact corpus: `python -m orchestrion.systems.getmusic_dictionary`."""
+"""Makes the dictionary that ships with GETMusic from the compact corpus: `python -m
+orchestrion.systems.getmusic_dictionary`."""
 
 from __future__ import annotations
 

@@ -90,8 +90,8 @@ def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def arguments(official: Mapping[str, Any]) -> dict[str, Any]:
-    """Our constructor arguments from the official ones: of `DiffusionRFM`, `DiffusionRoformerModel`, `RoFormerConfig`, and the ranges
-    of the tracks.
+    """Our constructor arguments from the official ones: of `DiffusionRFM`, `DiffusionRoformerModel`, `RoFormerConfig`,
+    and the ranges of the tracks.
 
     Raises:
         WeightsError: the schedule is one that the published code does not know.
@@ -103,7 +103,9 @@ def arguments(official: Mapping[str, Any]) -> dict[str, Any]:
         if name.startswith("RoFormerConfig"):
             config |= value
     if diffusion.get("alpha_init_type", "alpha1") != "alpha1":
-        raise WeightsError(f"The schedule {diffusion['alpha_init_type']!r} is unknown; the published code has 'alpha1'.")
+        raise WeightsError(
+            f"The schedule {diffusion['alpha_init_type']!r} is unknown; the published code has 'alpha1'."
+        )
     names = {
         "embedding_size": "embedding",
         "hidden_size": "width",
