@@ -129,3 +129,19 @@ def find_key(score, *, profile: str = "krumhansl") -> Key | None:
     if not histogram.any():
         return None
     return ALL_KEYS[int(np.argmax(key_scores(histogram, profile=profile)))]
+
+
+def find_relative_pair(histogram: np.ndarray) -> Key | None:
+    """The key by membership alone, as GETMusic and its relatives normalise to C major or A minor; None without pitches.
+
+    Of the twelve scales (+1 for their pitch classes, −1 for the others) the one that weighs most; its major key where
+    the major tonic weighs no less than the minor one.
+
+    Args:
+        histogram: [12] weights, by duration and velocity in the published code (`pitch_class_histogram`).
+    """
+    if not histogram.any():
+        return None
+    members = np.array([[1 if c in Key(tonic, "major").scale else -1 for c in range(12)] for tonic in range(12)])
+    major = Key(int(np.argmax(members @ histogram)), "major")
+    return major if histogram[major.tonic] >= histogram[major.relative.tonic] else major.relative

@@ -55,8 +55,8 @@ def keep_strongest(
 
 def novelty(matrix: Float[np.ndarray, "frames frames"], *, width: int) -> Float[np.ndarray, " frames"]:
     """How much the music changes at each frame: a checkerboard of ± `width` frames with a Gaussian taper, slid along
-    the diagonal (Foote 2000); before the first and after the last frame the matrix is taken as zero. 1 is a change between
-    two halves that are alike inside and share nothing."""
+    the diagonal (Foote 2000); before the first and after the last frame the matrix is taken as zero. 1 is a change
+    between two halves that are alike inside and share nothing."""
     offset = np.arange(-width, width) + 0.5
     taper = np.exp(-2 * (offset / width) ** 2)  # standard deviation: half the width
     kernel = np.outer(np.sign(offset) * taper, np.sign(offset) * taper)
