@@ -49,7 +49,7 @@ def write_title(figure: Figure, title: str, left: float) -> None:
 def one_line(text: str, most: int) -> str:
     """Text as it can be printed: no line breaks, no mathematics, `most` characters, only those that the font has."""
     known = _known_characters()
-    line = " ".join("".join(c if c.isspace() or ord(c) in known else "?" for c in text).split())
+    line = " ".join("".join(c if c.isspace() else c * (ord(c) in known) for c in text).split())
     return (line if len(line) <= most else line[: most - 1] + "…").replace("$", r"\$")
 
 

@@ -78,7 +78,7 @@ def draw_piano_roll(
     rows = _drum_rows(drums)
     strip = 0.17 * len(rows) + 0.1 if rows else 0.0
     right = LEGEND if pitched else 0.2
-    top = 0.25 + 0.35 * bool(title) + 0.1 * bool(spans)
+    top = 0.15 + 0.3 * bool(title) + 0.15 * bool(spans)
     figure = blank(width or float(np.clip(1.2 + right + 0.5 * n_bars, 8, 24)), 4.4 + top + strip, dpi)
     roll = place(figure, LEFT, BOTTOM + strip + GAP * bool(rows), right, top)
     axes = [roll]

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from orchestrion.errors import InputError, OptionError
 from orchestrion.media.audio import Audio
 from orchestrion.media.loudness import TARGET_LUFS, mastering_gain
-from orchestrion.media.room import add_room
+from orchestrion.media.room import room_answer, room_send
 from orchestrion.media.soundfont import SoundFont, find_soundfont, read_soundfont
 from orchestrion.media.stage import programme_gain, stage_positions, track_names
 from orchestrion.media.synth import play_track
@@ -57,8 +57,11 @@ def render(
     """
     plan = _plan(score, soundfont, rate, room, most_seconds)
     mix = np.zeros((2, plan.n_samples), np.float32)
-    for _, stem in plan.stems():
+    sent = np.zeros(plan.n_samples, np.float32)
+    for _, stem, sends in plan.stems():
         mix += stem
+        sent += sends
+    mix = plan.finished(mix, sent)
     if target is not None:
         mix *= mastering_gain(mix, rate, target=target)
     return Audio(np.ascontiguousarray(mix[:, : plan.end_of(mix)]), rate)
@@ -80,7 +83,7 @@ def render_stems(
         InputError, OptionError: as `render`.
     """
     plan = _plan(score, soundfont, rate, room, most_seconds)
-    stems = dict(plan.stems())
+    stems = {name: plan.finished(stem, sends) for name, stem, sends in plan.stems()}
     mix = np.zeros((2, plan.n_samples), np.float32)
     for stem in stems.values():
         mix += stem
@@ -99,15 +102,18 @@ class _Plan:
         self.last = int(np.ceil(last * rate))
         self.n_samples = self.last + int(TAIL * rate) if self.tracks else self.last
 
-    def stems(self) -> Iterator[tuple[str, Float[np.ndarray, "2 samples"]]]:
+    def stems(self) -> Iterator[tuple[str, Float[np.ndarray, "2 samples"], Float[np.ndarray, " samples"]]]:
+        """Name, dry sound, and what goes into the room."""
         names = track_names(self.tracks)
         for name, track, position in zip(names, self.tracks, stage_positions(self.tracks), strict=True):
             assert self.font is not None
             stem = play_track(track, self.timeline, self.font, rate=self.rate, n_samples=self.n_samples)
             stem *= np.float32(programme_gain(track, self.font, self.rate)) * position[:, None]
-            yield name, self._faded(add_room(stem, self.rate, self.room, is_drum=bool(track.is_drum)))
+            yield name, stem, room_send(stem, self.room, is_drum=bool(track.is_drum))
 
-    def _faded(self, stem: np.ndarray) -> np.ndarray:
+    def finished(self, stem: np.ndarray, sent: np.ndarray) -> Float[np.ndarray, "2 samples"]:
+        """With its room, and faded at the very end."""
+        stem += room_answer(sent, self.rate)
         n_fade = min(int(FADE * self.rate), stem.shape[1])
         stem[:, stem.shape[1] - n_fade :] *= np.linspace(1, 0, n_fade, dtype=np.float32)
         return stem
@@ -128,7 +134,7 @@ def _plan(score: ScoreTick, soundfont: str | Path | None, rate: int, room: float
     seconds = float(Timeline.from_score(score).tick_to_second(max(last, 0)))
     if seconds > most_seconds:
         raise InputError(
-            f"The score lasts {seconds / 60:.0f} minutes; {most_seconds / 60:g} are the most that is rendered, so cut it."
+            f"The score lasts {seconds / 60:.0f} minutes; {most_seconds / 60:g} are the most that is rendered; cut it."
         )
     font = read_soundfont(find_soundfont(soundfont)) if ends or soundfont is not None else None
     return _Plan(score, font, rate, room, seconds)

@@ -13,30 +13,41 @@ N_ECHOES = 9
 DRUM_SHARE = 0.5  # drums are kept drier
 
 
-def add_room(
-    stem: Float[np.ndarray, "2 samples"], rate: int, amount: float, *, is_drum: bool = False
-) -> Float[np.ndarray, "2 samples"]:
-    """Adds the room's answer to a sound; linear, so that stems with their rooms sum to the mix with its room."""
-    share = np.float32(amount * (DRUM_SHARE if is_drum else 1.0))
-    if share == 0 or not stem.any():
-        return stem
+def room_send(stem: Float[np.ndarray, "2 samples"], amount: float, *, is_drum: bool) -> Float[np.ndarray, " samples"]:
+    """What a track sends into the room: both sides as one, drums less."""
+    return (stem[0] + stem[1]) * np.float32(amount * (DRUM_SHARE if is_drum else 1.0) / 2)
+
+
+def room_answer(sent: Float[np.ndarray, " samples"], rate: int) -> Float[np.ndarray, "2 samples"]:
+    """What the room gives back to the left and the right; linear, so that the answers to stems sum to that to the mix.
+
+    It is computed at half the rate, since rooms swallow the highs.
+    """
+    if not sent.any():
+        return np.zeros((2, len(sent)), np.float32)
     from scipy.signal import oaconvolve
 
-    response = _response(rate)
-    wet = oaconvolve(stem, response, axes=1)[:, : stem.shape[1]].astype(np.float32)
-    return stem + share * wet
+    even = np.pad(sent, (0, len(sent) % 2))
+    before = np.concatenate([[np.float32(0)], even[1:-1:2]])
+    slow = 0.5 * even[::2] + 0.25 * (before + even[1::2])
+    wet = np.asarray(oaconvolve(slow[None], _response(rate / 2), axes=1), dtype=np.float32)[:, : len(slow)]
+    answer = np.empty((2, len(even)), np.float32)
+    answer[:, ::2] = wet
+    answer[:, 1:-1:2] = 0.5 * (wet[:, :-1] + wet[:, 1:])
+    answer[:, -1] = wet[:, -1]
+    return answer[:, : len(sent)]
 
 
 @lru_cache(maxsize=4)
-def _response(rate: int) -> Float[np.ndarray, "2 samples"]:
+def _response(rate: float) -> Float[np.ndarray, "2 samples"]:
     """Left and right answers of unit energy: echoes, then noise, softer and duller with time."""
     rng = np.random.default_rng(1)
     n_samples = int(DECAY * rate)
     time = np.arange(n_samples) / rate
     noise = rng.standard_normal((2, n_samples))
-    dull = np.cumsum(noise, axis=1)
-    dull = (dull[:, 24:] - dull[:, :-24]) / np.sqrt(24)  # a moving mean takes the highs away
-    dull = np.pad(dull, ((0, 0), (0, 24)))
+    summed = np.cumsum(noise, axis=1)
+    width = max(int(rate / 1800), 1)
+    dull = np.pad((summed[:, width:] - summed[:, :-width]) / np.sqrt(width), ((0, 0), (0, width)))  # without highs
     mixture = noise * np.exp(-time * 9) + dull
     tail = mixture * 10 ** (-3 * time / DECAY) * np.clip((time - FIRST) / 0.03, 0, 1)
     echoes = np.zeros_like(tail)

@@ -52,7 +52,8 @@ KINDS = {
     47: "fixed_velocity", 48: "attenuation", 50: "loop_end_coarse", 51: "coarse_tune", 52: "fine_tune",
     54: "sample_modes", 56: "scale", 57: "exclusive", 58: "root_key",
 }  # fmt: skip
-DEFAULTS = {"filter_cutoff": 13500, "fixed_key": -1, "fixed_velocity": -1, "scale": 100, "root_key": -1} | dict.fromkeys(
+DEFAULTS = {"filter_cutoff": 13500, "fixed_key": -1, "fixed_velocity": -1, "scale": 100, "root_key": -1}
+DEFAULTS |= dict.fromkeys(
     ("mod_lfo_delay", "vib_lfo_delay", "mod_delay", "mod_attack", "mod_hold", "mod_decay", "delay", "attack", "hold",
      "decay", "release"), -12000
 )  # fmt: skip

@@ -84,5 +84,6 @@ def mel_decibels(
 
 def _mel_edges(low: float, high: float, n_mels: int) -> Float[np.ndarray, " edges"]:
     """Equal steps on the mel scale 2595 log10(1 + f / 700)."""
-    mels = np.linspace(*(2595 * np.log10(1 + np.array([low, high]) / 700)), n_mels + 2)
+    first, last = (2595 * float(np.log10(1 + hertz / 700)) for hertz in (low, high))
+    mels = np.linspace(first, last, n_mels + 2)
     return 700 * (10 ** (mels / 2595) - 1)

@@ -44,7 +44,7 @@ def program_name(program: int) -> str:
     return INSTRUMENT_MAP[min(max(program, 0), 127)]
 
 
-def stage_positions(tracks: Sequence[Any]) -> list[Float[np.ndarray, "2"]]:
+def stage_positions(tracks: Sequence[Any]) -> list[Float[np.ndarray, " 2"]]:
     """Left and right gain of each track. A track that sets its own pan, drums and basses stand in the middle, as does
     a track that plays alone."""
     taken: list[float] = []

@@ -5,6 +5,8 @@ Source: SoundFont Technical Specification 2.04, sections 8.1.2 and 9. Filters mo
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from jaxtyping import Float
 
@@ -37,10 +39,14 @@ def level(zone: Zone) -> float:
 
 def release_curve(zone: Zone, rate: int) -> Wave:
     """Amplitude from the release of the key until silence, beginning at 1."""
-    seconds = min(max(timecents(zone.values["release"]), SHORTEST_RELEASE), LONGEST_RELEASE)
+    return _fall(min(max(timecents(zone.values["release"]), SHORTEST_RELEASE), LONGEST_RELEASE), rate)
+
+
+@lru_cache(maxsize=64)
+def _fall(seconds: float, rate: int) -> Wave:
     n_samples = max(int(seconds * INAUDIBLE_DB / SILENCE_DB * rate), 2)
-    fall = np.linspace(0.0, -INAUDIBLE_DB, n_samples, dtype=np.float32)
-    return (10 ** (fall / 20) * np.linspace(1.0, 0.0, n_samples, dtype=np.float32) ** 0.25).astype(np.float32)
+    straight = np.linspace(0.0, 1.0, n_samples, dtype=np.float32)
+    return 10 ** (straight * np.float32(-INAUDIBLE_DB / 20)) * (1 - straight) ** np.float32(0.25)
 
 
 def volume_envelope(zone: Zone, key: int, rate: int, n_samples: int) -> Wave:
@@ -155,4 +161,4 @@ def _low_pass(sound: Wave, cutoff: int, resonance: int, rate: int) -> Wave:
     ahead = (1 - np.cos(angle)) / np.sqrt(max(peak, 1.0))
     forward = np.array([ahead / 2, ahead, ahead / 2]) / (1 + alpha)
     back = np.array([1, -2 * np.cos(angle) / (1 + alpha), (1 - alpha) / (1 + alpha)])
-    return lfilter(forward, back, sound).astype(np.float32)
+    return np.asarray(lfilter(forward, back, sound), dtype=np.float32)
