@@ -33,7 +33,7 @@ SUFFIXES = (".mid", ".midi")
 TEST_SHARE = 10  # one file in ten belongs to the test set, by its content
 REWRITES = 8  # attempts of the writer at a wording that the run has not had yet
 MOST_REWRITES = 64  # and of the grammar after it
-SECONDS_A_FILE = 300.0
+SECONDS_A_FILE = 600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from orchestrion.errors import InputError, OptionError, OutputError
 from orchestrion.verbs import options
 from orchestrion.verbs.result import Progress, Result
 
-SECONDS_A_SCORE = 600.0
+SECONDS_A_SCORE = 1800.0
 SCORE_SUFFIXES = (".mid", ".midi", ".musicxml", ".mxl", ".xml", ".abc", ".krn")
 
 

@@ -20,7 +20,7 @@ from orchestrion.data.piece import Piece
 from orchestrion.data.pipeline import map_files
 
 SHARD = 100
-SECONDS_A_SHARD = 1800.0
+SECONDS_A_SHARD = 7200.0
 SHIPPED_ORDERS = 12_000  # of tunes whose arrangements may be passed on; about one in twelve is refused
 OTHER_ORDERS = 3_000
 
