@@ -150,25 +150,25 @@ def corpus(name):
 
 
 def by_music21(path):
-    """Notes of each part, ties joined, and the starts of the bars."""
+    """Notes of each part and the starts of the bars. Ties are joined here: `stripTies` mixes up voices."""
     from music21 import converter
 
     parsed = converter.parse(path, forceSource=True)
     parts = []
     for one in parsed.parts:
-        flat = one.stripTies().flatten().notes
-        parts.append(
-            Counter(
-                (
-                    Fraction(n.offset).limit_denominator(96) * 12,
-                    Fraction(n.quarterLength).limit_denominator(96) * 12,
-                    p.midi,
-                )
-                for n in flat
-                if "ChordSymbol" not in n.classes
-                for p in n.pitches
-            )
-        )
+        counted, held = Counter(), {}
+        for element in one.flatten().notes:
+            if "ChordSymbol" in element.classes:
+                continue
+            start, length = (Fraction(x).limit_denominator(96) * 12 for x in (element.offset, element.quarterLength))
+            for single in getattr(element, "notes", [element]):
+                pitch, tie = single.pitch.midi, single.tie.type if single.tie else ""
+                begin = held.pop((pitch, start), start) if tie in ("stop", "continue") else start
+                if tie in ("start", "continue"):
+                    held[pitch, start + length] = begin
+                else:
+                    counted[begin, start + length - begin, pitch] += 1
+        parts.append(counted)
     return parts, [float(bar.offset) for bar in parsed.parts[0].getElementsByClass("Measure")]
 
 
@@ -339,9 +339,16 @@ def test_musicxml_keeps_pickups_metres_keys_and_tempos(tmp_path):
     before, after = content(made), content(found)
     assert after["metres"] == before["metres"]
     assert after["keys"] == before["keys"]
-    assert [tick for tick, _ in after["tempos"]] == [tick for tick, _ in before["tempos"]]
+    assert [tick for tick, _ in after["tempos"]] == [0, 480, 3840]  # read at the bar line
+    assert [(mark.offset, mark.number) for mark in _marks(tmp_path / "a.musicxml")] == [(0, 100), (3, 150), (8, 120)]
     assert [mspq for _, mspq in after["tempos"]] == pytest.approx([mspq for _, mspq in before["tempos"]], rel=1e-4)
     assert Timeline.from_score(found).pickup == 480
+
+
+def _marks(path):
+    from music21 import converter, tempo
+
+    return converter.parse(path, forceSource=True).parts[0].flatten().getElementsByClass(tempo.MetronomeMark)
 
 
 def test_an_empty_score_is_a_sheet_of_rests(tmp_path):

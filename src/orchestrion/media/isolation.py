@@ -16,7 +16,7 @@ from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
-SECONDS = 60.0  # a file of 60,000 notes takes less than ten
+SECONDS = 120.0  # a sheet of 60,000 notes takes a tenth of it on an idle core
 
 
 class ParserFailed(Exception):

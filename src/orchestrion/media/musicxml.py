@@ -130,7 +130,7 @@ def _tempo(measure: ET.Element, position: int, tempo: float) -> None:
     _leaf(metronome, "beat-unit", "quarter")
     _leaf(metronome, "per-minute", f"{tempo:.4g}")
     if position:
-        _leaf(direction, "offset", position)
+        _leaf(direction, "offset", position).set("sound", "yes")
     ET.SubElement(direction, "sound", tempo=shown)
 
 

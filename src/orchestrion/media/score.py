@@ -46,7 +46,8 @@ def read_score(path: str | Path, *, isolate: bool = True) -> ScoreTick:
     """The score in a file, told by its content: MIDI, MusicXML (also .mxl), Humdrum kern, or ABC (the first tune).
 
     Sheets are read as they are played: repeats are played out, chord symbols and lyrics left out; a first or inner bar
-    that is shorter or longer than its metre asks is followed by the time signature again, so that `Timeline` knows it.
+    that is shorter or longer than its metre asks is followed by the time signature again, so that `Timeline` knows it;
+    a tempo counts from the bar it stands in.
     Tempos and time signatures that are illegal are left out.
 
     Args:
@@ -122,6 +123,8 @@ def _checked(score: Any, name: str) -> ScoreTick:
 
 
 def _sheet(kind: str, text: str, name: str, *, isolate: bool) -> Any:
+    import symusic
+
     try:
         found = ask(kind, text, isolate=isolate)
     except ParserFailed as error:
@@ -130,6 +133,8 @@ def _sheet(kind: str, text: str, name: str, *, isolate: bool) -> Any:
     score = _parse(plain_midi(base64.b64decode(found["midi"]), name), name)
     played = _rescaled(score, head=0, tail=1, times=found["times"])  # verovio ends every note a tick early
     restate_bars(played, found["bars"])
+    for position, sharps, minor in found["keys"]:
+        played.key_signatures.append(symusic.KeySignature(round(position * SHEET_TPQ), sharps, minor))
     return played
 
 

@@ -1,12 +1,14 @@
 """The process in which parsers run that can crash, hang or eat memory; `isolation` starts it and talks to it.
 
-A request is a JSON object with `task` and `text`, the reply one with `midi` (base64), `bars` and `times`, or `error`.
+A request is a JSON object with `task` and `text`, the reply one with `midi` (base64), `bars`, `times` and `keys`, or
+with `error`.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,7 +28,8 @@ def engraving_to_midi(text: str, kind: str) -> dict[str, Any]:
 
     Returns:
         `midi`, the file in base64; in quarters `bars`, the positions of the bar lines, and `times`, all positions at
-        which a note begins or ends, which are exact where the ticks of `midi` are rounded.
+        which a note begins or ends, which are exact where the ticks of `midi` are rounded; and `keys`, the changes of
+        key as position, sharps (flats negative) and 1 for minor, which `midi` lacks.
 
     Raises:
         ValueError: verovio does not understand it.
@@ -44,14 +47,49 @@ def engraving_to_midi(text: str, kind: str) -> dict[str, Any]:
         "midi": midi,
         "bars": [float(event["qstamp"]) for event in timemap if "measureOn" in event],
         "times": [float(event["qstamp"]) for event in timemap],
+        "keys": key_changes(toolkit.getMEI({}), timemap),
     }
+
+
+def key_changes(mei: str, timemap: list[dict[str, Any]]) -> list[tuple[float, int, int]]:
+    """Changes of key after the first measure; none where parts are transposed, since keys are written as they read.
+
+    Args:
+        mei: the sheet as verovio holds it.
+        timemap: its measures as they are played.
+    """
+    if "trans.semi=" in mei:
+        return []
+    key_of: dict[str, tuple[int, int]] = {}
+    current, fresh = None, False
+    for tag, attributes in re.findall(r"<(measure|keySig)\b([^>]*)>", mei):
+        found = dict(re.findall(r'([\w:.]+)="([^"]*)"', attributes))
+        if tag == "measure":
+            if current is not None:
+                key_of[found.get("xml:id", "")] = current
+            fresh = True
+        elif fresh or current is None:  # of several staves the first
+            sharps = re.fullmatch(r"(\d+)([sf]?)", found.get("sig", ""))
+            if sharps:
+                current = int(sharps[1]) * (-1 if sharps[2] == "f" else 1), int(found.get("mode") == "minor")
+                fresh = False
+    changes: list[tuple[float, int, int]] = []
+    last = None
+    for event in timemap:
+        # a measure that is played again bears its name with a suffix
+        key = key_of.get(str(event.get("measureOn", "")).split("-rend")[0])
+        if key is not None and key != last:
+            if last is not None:
+                changes.append((float(event["qstamp"]), *key))
+            last = key
+    return changes
 
 
 def abc_to_midi(text: str) -> dict[str, Any]:
     """What the abc2midi program, which symusic ships, plays of one tune; chord symbols are not played.
 
     Returns:
-        `midi`, the file in base64; `bars` and `times` are empty.
+        `midi`, the file in base64; the rest is empty.
 
     Raises:
         ValueError: it finds no tune.
@@ -73,7 +111,7 @@ def abc_to_midi(text: str) -> dict[str, Any]:
         )
         if not target.is_file():
             raise ValueError("no tune can be made out in it")
-        return {"midi": base64.b64encode(target.read_bytes()).decode(), "bars": [], "times": []}
+        return {"midi": base64.b64encode(target.read_bytes()).decode(), "bars": [], "times": [], "keys": []}
 
 
 def engraved_pages(text: str) -> dict[str, Any]:
