@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -44,6 +45,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     Raises:
         OutputError: the disk is full, or the folder cannot be written to.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     path = folder / f"{checkpoint.stage:03d}-{checkpoint.step:010d}"
@@ -60,7 +62,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
         for name in (_TENSORS, _REST):
             _to_disk(unfinished / name)
         unfinished.rename(path)
-    except Exception as error:  # safetensors raises its own kind where the disk is full
+    except (OSError, SafetensorError) as error:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise OutputError(f"The checkpoint {path} cannot be written ({error}); make room or choose another.") from error
     for old in checkpoints(folder)[:-KEPT]:
@@ -143,7 +145,8 @@ def _without_shared(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], d
             same[name] = views[view]
             continue
         views[view] = name
-        kept[name] = value.clone() if storage in storages and value.numel() else value.contiguous()
+        shared = storage in storages and value.numel() > 0
+        kept[name] = value.clone(memory_format=torch.contiguous_format) if shared else value.contiguous()
         storages.add(storage)
     return kept, same
 
