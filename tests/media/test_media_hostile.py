@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import signal
 import zipfile
+from collections import Counter
 
 import pytest
 
@@ -193,6 +195,35 @@ def test_events_that_cannot_be_heard_do_not_hurt(tmp_path):
     riff = b"RIFF\0\0\0\0RMIDdata\0\0\0\0" + midi(ONE)
     assert times(read(tmp_path, riff)) == [(0, 480)]
     assert times(read(tmp_path, midi(ONE, kind=2))) == [(0, 480)]
+
+
+def test_mutilated_midi_is_read_or_refused(tmp_path):
+    rng = random.Random(7)
+    tracks = [[event for i in range(20) for event in (on(i, 40 + i, channel=c), off(60, 40 + i, c))] for c in range(3)]
+    head = [(0, b"\xff\x51\x03\x07\xa1\x20"), (0, b"\xff\x58\x04\x03\x02\x18\x08"), (0, b"\xff\x03\x05piano")]
+    sound = midi(*[[*head, *track, END] for track in tracks])
+    outcomes = Counter()
+    for _ in range(600):
+        data = bytearray(sound)
+        for _ in range(rng.choice((1, 2, 8))):
+            at = rng.randrange(len(data))
+            match rng.randrange(4):
+                case 0:
+                    data[at] = rng.choice((0, 0x7F, 0x80, 0xF0, 0xFF, rng.randrange(256)))
+                case 1:
+                    del data[at : at + rng.randrange(1, 9)]
+                case 2:
+                    data[at:at] = rng.randbytes(rng.randrange(1, 9))
+                case _:
+                    data[at : at + 4] = data[at // 2 : at // 2 + 4]
+        try:
+            score = read(tmp_path, bytes(data))
+        except InputError:
+            outcomes["refused"] += 1
+        else:
+            outcomes["read"] += all(note.duration >= 0 for track in score.tracks for note in track.notes)
+    assert outcomes.total() == 600
+    assert min(outcomes["read"], outcomes["refused"]) > 50
 
 
 def test_the_content_tells_the_format_not_the_name(tmp_path):
