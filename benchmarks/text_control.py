@@ -287,9 +287,9 @@ def main() -> None:
     page = [
         "# Control by text",
         "",
-        "What a text asks for, against what is played: captions of held-out tunes, worded by the grammar from their true "
-        "labels, and the prompts of `tests/prompts.json`, written by hand, half of them in ways that the grammar cannot "
-        "produce.",
+        "What a text asks for, against what is played: captions of held-out tunes, worded by the grammar from their "
+        "true labels, and the prompts of `tests/prompts.json`, written by hand, half of them in ways that the grammar "
+        "cannot produce.",
         "In brackets: pieces that were asked for this.",
         "",
         *lines,

@@ -50,7 +50,8 @@ REMI_SIZE = 524  # of the published vocabulary
 WRITER = GrammarWriter(style="any")
 KEY_PLACE = 4  # of the key's token: after BOS, genre, metre and tempo
 BATCH_TOKENS = 4608  # about nine pieces: small batches learn more from few tokens
-MINI_STEPS = 2600  # about 11 M tokens, two visits of each piece: an hour on one core
+PLAN_STEPS, PLAN_TOKENS = 160, 2400  # about a hundred captions a step: what words mean is learned in three minutes
+PIECE_STEPS = 2200  # about 10 M tokens, two visits of each piece: an hour on one core
 VALIDATION_PIECES = 48
 
 
@@ -207,15 +208,21 @@ class CaptionedPieces:
                 self.tokens.append(np.array(tokens, np.int16))
                 self.facts.append(facts_of_piece(piece))
         self.lengths = [len(tokens) for tokens in self.tokens]
+        bars = range(vocabulary.first["Left"], vocabulary.first["Left"] + vocabulary.count["Left"])
+        self.plan_lengths = [next(i for i, t in enumerate(row.tolist()) if t in bars) + 1 for row in self.tokens]
 
-    def batch(self, items: Sequence[int], *, seed: int) -> tuple[Int[Tensor, "batch time"], list[str]]:
-        """Padded tokens and a caption of each piece; what is random depends on `seed` and the item alone."""
+    def batch(
+        self, items: Sequence[int], *, seed: int, whole: bool = True
+    ) -> tuple[Int[Tensor, "batch time"], list[str]]:
+        """Padded tokens, of the plan only unless `whole`, and a caption of each piece; `seed` words it."""
         texts = []
-        tokens = torch.zeros(len(items), max(self.lengths[item] for item in items), dtype=torch.long)
+        lengths = self.lengths if whole else self.plan_lengths
+        tokens = torch.zeros(len(items), max(lengths[item] for item in items), dtype=torch.long)
         for row, item in enumerate(items):
+            length = lengths[item]
             rng = random.Random(f"{seed}/{item}")
             facts = self.facts[item]
-            tokens[row, : self.lengths[item]] = torch.from_numpy(self.tokens[item].astype(np.int64))
+            tokens[row, :length] = torch.from_numpy(self.tokens[item][:length].astype(np.int64))
             if facts.key is not None:
                 facts = replace(facts, key=Key(rng.randrange(12), facts.key.mode))
                 tokens[row, KEY_PLACE] = self.vocabulary.ids[f"Key_{facts.key}"]
@@ -237,6 +244,7 @@ class MidiCaps(System):
         genres: names of genres of "arrangement".
         t5: name of the T5 checkpoint whose tokenizer and sizes are used.
         width, num_layers, num_heads, feed_forward, max_length, dropout, activation, norm_first: of the decoder.
+        rotary: rotary positions instead of sinusoidal ones.
         quirks: "none", or "official" for the published attention and positions, which the public checkpoint needs.
     """
 
@@ -344,7 +352,10 @@ class MidiCaps(System):
         return Loss(value, counted, {"tokens": counted})
 
     def stages(self, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
-        """One stage on the compact tokens; captions are worded anew for each visit of a piece.
+        """Two stages on the compact tokens, with captions that are worded anew for each visit of a piece.
+
+        First the plans alone (what stands before the first bar), many captions at a time, then whole pieces. The paper,
+        too, begins with simpler captions (section "Training").
 
         Raises:
             OptionError: this size has the published tokens, whose training data and text encoder do not ship.
@@ -353,30 +364,37 @@ class MidiCaps(System):
             raise OptionError("Training here is for the preset 'mini'; the published size needs its authors' data.")
         pieces = CaptionedPieces(train, self.arrangement, longest=self.network.max_length)
         held_out = CaptionedPieces(validation[:VALIDATION_PIECES], self.arrangement, longest=self.network.max_length)
-        batches = LengthBatches(pieces.lengths, budget=BATCH_TOKENS)
         fixed = held_out.batch(range(len(held_out.lengths)), seed=0)
 
         def validate() -> dict[str, float]:
             return {"validation_loss": float(self.loss(*fixed).value)}
 
-        objective = Objective(
-            name="next_token",
-            loss=lambda batch: self.loss(*batch),
-            parameters=self.parameters(),
-            optimiser=lambda parameters: torch.optim.AdamW(parameters, lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01),
-            schedule=warmup_cosine(150, MINI_STEPS, floor=0.03),
-        )
-        return [
-            Stage(
-                name="text2midi",
-                steps=MINI_STEPS,
-                data=lambda step, share: pieces.batch(share.of(batches(step).tolist()), seed=step),
+        def stage(name: str, steps: int, lengths: Sequence[int], budget: int, ema: float | None) -> Stage:
+            batches = LengthBatches(lengths, budget=budget)
+            objective = Objective(
+                name="next_token",
+                loss=lambda batch: self.loss(*batch),
+                parameters=self.parameters(),
+                optimiser=lambda parameters: torch.optim.AdamW(
+                    parameters, lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01
+                ),
+                schedule=warmup_cosine(min(100, steps // 4 + 1), steps, floor=0.03),
+            )
+            whole = name == "pieces"
+            return Stage(
+                name=name,
+                steps=steps,
+                data=lambda step, share: pieces.batch(share.of(batches(step).tolist()), seed=step, whole=whole),
                 objectives=[objective],
                 validate=validate,
                 validate_every=250,
-                ema=0.995,
+                ema=ema,
                 precision="bfloat16",
             )
+
+        return [
+            stage("plans", PLAN_STEPS, pieces.plan_lengths, PLAN_TOKENS, None),
+            stage("pieces", PIECE_STEPS, pieces.lengths, BATCH_TOKENS, 0.995),
         ]
 
     # Sampling ---------------------------------------------------------------------------------------------------------
