@@ -166,12 +166,13 @@ class ArrangementGrammar:
             mask[self.v.eos] = True
 
     @property
-    def _last(self) -> bool:
-        return self._bars is not None and self._bar == self._bars - 1
+    def _ends(self) -> bool:
+        """Whether this is a last bar that has to close the piece."""
+        return self.plan.cadence and self._bars is not None and self._bar == self._bars - 1
 
     def _allow_chord(self, mask: np.ndarray) -> None:
         current = self._chords[-1]
-        if self._last and self.plan.cadence and self._tonic is not None:
+        if self._ends and self._tonic is not None:
             if current:
                 self._allow_part_end(mask)
             else:
@@ -205,17 +206,17 @@ class ArrangementGrammar:
         role = self._parts[self._part - 1]
         name = ROLES[role]
         filled = self._filled[role]
-        back = self.plan.repeats.get(self._bar) if name == "melody" and not self._last else None
+        back = self.plan.repeats.get(self._bar) if name == "melody" and not self._ends else None
         if back is not None and back in REPEATS and filled[self._bar - back]:
             mask[self.v.token("Repeat", REPEATS.index(back))] = True
             return
         for i, steps in enumerate(REPEATS):
             if steps <= self._bar and filled[self._bar - steps]:
                 same_chords = self._chords[self._bar - steps] == self._chords[self._bar]
-                if not self._last or (same_chords and name != "melody"):
+                if not self._ends or (same_chords and name != "melody"):
                     mask[self.v.token("Repeat", i)] = True
         others_rest = not any(self._filled[r][self._bar] for r in self._parts[: self._part - 1])
-        if not ((self._part == len(self._parts) and others_rest) or (self._last and name in ("melody", "bass"))):
+        if not ((self._part == len(self._parts) and others_rest) or (self._ends and name in ("melody", "bass"))):
             mask[self.v.first["Rest"]] = True
         self._allow_event(mask)
 
@@ -246,7 +247,7 @@ class ArrangementGrammar:
             self._allow_part_end(mask)
 
     def _closing(self, role: str) -> bool:
-        return self._last and self.plan.cadence and role in ("melody", "bass")
+        return self._ends and role in ("melody", "bass")
 
     def _keep_triad(self, mask: np.ndarray, role: str) -> None:
         """In the last bar the tune ends on the tonic triad, and the bass first plays the tonic."""
