@@ -80,9 +80,14 @@ def mastering_gain(
     What the limiter takes of the power is given back by a larger gain, in a few tries; sound that is one short click
     may stay softer than the target. Silence keeps the gain 1.
     """
-    measured = loudness(mix, rate)
-    if not np.isfinite(measured):
+    loudest = float(np.abs(mix).max(initial=0.0))
+    if loudest == 0:
         return np.ones(mix.shape[1], np.float32)
+    measured = loudness(mix, rate)
+    if not np.isfinite(measured):  # softer than the gate of the measure, or so short that it is lost in it
+        measured = loudness(mix / np.float32(loudest), rate) + 20 * np.log10(loudest)
+    if not np.isfinite(measured):
+        return np.full(mix.shape[1], 10 ** (ceiling_db / 20) / loudest, np.float32)
     ceiling = 10 ** (ceiling_db / 20)
     factor = 10 ** ((target - measured) / 20)
     peaks = true_peaks(mix, above=ceiling / factor * UNSEEN)

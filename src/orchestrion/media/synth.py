@@ -192,7 +192,7 @@ def _bend_table(track: Any, timeline: Timeline, rate: int) -> np.ndarray:
     events = [(control.time, 0, control.number, control.value) for control in track.controls]
     events += [(bend.time, 1, 0, bend.value) for bend in track.pitch_bends]
     rows = []
-    for time, is_bend, number, value in sorted(events):
+    for time, is_bend, number, value in sorted(events, key=lambda event: event[:2]):  # as written where together
         if is_bend:
             rows.append((round(float(timeline.tick_to_second(time)) * rate), value / 8192 * span))
         elif number == 101:
