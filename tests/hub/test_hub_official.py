@@ -9,6 +9,7 @@ from orchestrion.errors import WeightsError
 from orchestrion.hub import official
 from orchestrion.hub.official import midicaps as converter
 from orchestrion.hub.weights import read_weights
+from orchestrion.systems.registry import system_class
 
 
 @pytest.fixture
@@ -75,6 +76,19 @@ def test_without_network(hub, monkeypatch):
         WeightsError, match=r"cannot be fetched from amaai-lab/text2midi \(ConnectionError\); connect to"
     ):
         official.official_path("midicaps")
+
+
+@pytest.mark.parametrize("name", ["getmusic", "midicaps"])
+def test_official_arguments_make_the_published_network(name):
+    module = official._converter(name)
+    kind = system_class(name)
+    with torch.device("meta"):
+        ours = kind(**module.arguments(module.SOURCE.get("arguments", {})))
+        paper = kind.from_preset("paper")
+    assert ours.quirks == "official"
+    assert {key: value.shape for key, value in ours.state_dict().items()} == {
+        key: value.shape for key, value in paper.state_dict().items()
+    }
 
 
 class Evil:

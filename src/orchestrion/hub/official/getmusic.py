@@ -12,6 +12,18 @@ from torch import Tensor
 
 from orchestrion.errors import WeightsError
 
+SOURCE = {
+    "repository": None,
+    "file": None,
+    "licence": None,
+    "code": "https://github.com/microsoft/muzic",
+    "arguments": {
+        "tracks_start": (16, 144, 997, 5366, 6921, 10489),
+        "tracks_end": (143, 996, 5365, 6920, 10488, 11858),
+    },
+}
+"""No checkpoint is public; a user may own one. The ranges of the tracks are those of the published dictionary."""
+
 _INPUT = "roformer.input_transformers."
 _HEAD, _EMBEDDING = _INPUT + "lm_head.weight", _INPUT + "embeddings.word_embeddings.weight"
 _RENAMED = {
