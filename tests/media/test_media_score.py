@@ -98,6 +98,12 @@ def test_midi_round_trip(tmp_path, parts, tempos):
     assert content(first)["tracks"][0][4:] == content(made)["tracks"][0][4:]
 
 
+def test_more_tracks_than_channels(tmp_path):
+    made = score_of(*[(number, number % 5 == 0, [(number, 960, 60, 80), (480, 960, 60, 80)]) for number in range(40)])
+    write_score(made, tmp_path / "a.mid")
+    assert content(read_score(tmp_path / "a.mid")) == content(made)
+
+
 def test_overlapping_and_repeated_notes_survive(tmp_path):
     notes = [(0, 960, 60, 80), (480, 960, 60, 90), (480, 960, 60, 70), (1440, 480, 60, 60)]
     write_score(score_of((0, False, notes)), tmp_path / "a.mid")

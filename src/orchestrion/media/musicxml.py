@@ -38,7 +38,7 @@ def musicxml_bytes(score: ScoreTick, *, title: str | None = None, record: str | 
     """
     root = ET.Element("score-partwise", version="4.0")
     if title:
-        _leaf(ET.SubElement(root, "work"), "work-title", title)
+        _leaf(ET.SubElement(root, "work"), "work-title", _printable(title))
     identification = ET.SubElement(root, "identification")
     _leaf(ET.SubElement(identification, "encoding"), "software", "Orchestrion")
     if record is not None:
@@ -66,13 +66,18 @@ def musicxml_bytes(score: ScoreTick, *, title: str | None = None, record: str | 
 
 
 def _declare(declared: ET.Element, name: str, label: str, channel: int, program: int) -> None:
-    label = "".join(c for c in label if c.isprintable()) or "Track"
+    label = _printable(label) or "Track"
     part = ET.SubElement(declared, "score-part", id=name)
     _leaf(part, "part-name", label)
     _leaf(ET.SubElement(part, "score-instrument", id=f"{name}-I1"), "instrument-name", label)
     midi = ET.SubElement(part, "midi-instrument", id=f"{name}-I1")
     _leaf(midi, "midi-channel", channel)
     _leaf(midi, "midi-program", program + 1)
+
+
+def _printable(text: str) -> str:
+    """The text without what XML cannot hold."""
+    return "".join(c for c in text if c.isprintable())
 
 
 def _write_part(
