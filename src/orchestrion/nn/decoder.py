@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from orchestrion.nn.attention import CrossAttention, SelfAttention
 from orchestrion.nn.cache import KeyValueCache, LayerCache
+from orchestrion.nn.stepping import can_step, gather, step
 
 
 def activation(name: str) -> nn.Module:
@@ -93,6 +94,8 @@ class Decoder(nn.Module):
         caches: list[LayerCache] | None = None,
     ) -> Float[Tensor, "batch time width"]:
         """The whole stack. With `caches` from `start`, `memory` is not needed: its projections are in them."""
+        if caches is not None and not self.training and can_step(x, caches):
+            return self.norm(step(x, caches, memory_mask, rotary))
         for index, layer in enumerate(self.layers):
             if caches is None:
                 if memory is None:
@@ -110,5 +113,5 @@ class Decoder(nn.Module):
             keys, values = layer.multihead_attn.project_memory(memory)
             batch, heads, _, head_dim = keys.shape
             own = KeyValueCache.empty(batch, heads, capacity, head_dim, like=keys)
-            caches.append(LayerCache(own, keys, values))
+            caches.append(LayerCache(own, keys, values, weights=gather(layer)))
         return caches

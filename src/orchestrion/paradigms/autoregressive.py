@@ -16,7 +16,9 @@ def next_token_loss(
     logits: Float[Tensor, "batch time classes"], targets: Int[Tensor, "batch time"], *, ignore: int | None = None
 ) -> Float[Tensor, ""]:
     """Mean cross-entropy in nats of `targets`, leaving out positions whose target is `ignore`."""
-    return functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-100 if ignore is None else ignore)
+    return functional.cross_entropy(
+        logits.flatten(0, 1), targets.flatten(), ignore_index=-100 if ignore is None else ignore
+    )
 
 
 def choose(
@@ -28,7 +30,7 @@ def choose(
     top_p: float = 1.0,
     allowed: Bool[Tensor, "batch classes"] | None = None,
 ) -> Int[Tensor, " batch"]:
-    """Draws a class a row by inverting the cumulative distribution at `uniform`, so that the same draws give the same choice.
+    """Draws a class a row by inverting the cumulative distribution at `uniform`: the same draws give the same choice.
 
     Args:
         temperature: divides the logits; 0 takes the likeliest class.
@@ -53,10 +55,9 @@ def choose(
         outside = ordered.cumsum(-1) - ordered >= top_p
         probabilities = probabilities.scatter(-1, order, ordered.masked_fill(outside, 0.0))
     cumulative = probabilities.double().cumsum(-1)
-    target = uniform.double()[:, None] * cumulative[:, -1:]
-    chosen = torch.searchsorted(cumulative, target, right=True).squeeze(-1)
-    last = probabilities.shape[-1] - 1 - (probabilities.flip(-1) > 0).int().argmax(-1)
-    return torch.minimum(chosen, last)
+    # A draw of exactly 1 would point beyond the last class that can be drawn.
+    target = uniform.double().clamp(max=1 - 2**-24)[:, None] * cumulative[:, -1:]
+    return torch.searchsorted(cumulative, target, right=True).squeeze(-1)
 
 
 @runtime_checkable
@@ -105,8 +106,8 @@ def sample(
         logits = step(newest)
         allowed = None
         if grammars is not None:
-            allowed = torch.from_numpy(np.stack([grammars[row].allowed() for row in rows]))
-        uniform = torch.cat([torch.rand(1, generator=generators[row]) for row in rows])
+            allowed = torch.from_numpy(np.stack([grammars[row].allowed() for row in rows])).to(logits.device)
+        uniform = torch.cat([torch.rand(1, generator=generators[row]) for row in rows]).to(logits.device)
         tokens = choose(logits, uniform, temperature=temperature, top_k=top_k, top_p=top_p, allowed=allowed)
         going = []
         for index, (row, token) in enumerate(zip(rows, tokens.tolist(), strict=True)):

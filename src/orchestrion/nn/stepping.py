@@ -1,0 +1,136 @@
+"""One step of a decoder with caches, as few operations as it takes.
+
+A small network spends most of a step on calling operations, not in them. What `DecoderLayer` says in modules is said
+here in plain functions on weights that are gathered once: the same arithmetic, in half the calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Bool, Complex, Float
+from torch import Tensor
+from torch.nn.functional import gelu, linear, scaled_dot_product_attention, silu
+
+from orchestrion.nn.attention import SelfAttention
+from orchestrion.nn.cache import LayerCache
+
+if TYPE_CHECKING:
+    from orchestrion.nn.decoder import DecoderLayer
+
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"ReLU": torch.relu, "GELU": gelu, "SiLU": silu}
+_TYPES = (torch.float32, torch.float64)  # complex numbers, for rotations, exist in these
+
+
+@dataclass(frozen=True, slots=True)
+class StepWeights:
+    """A layer's weights: (weight, bias) of each projection, (weight, bias, epsilon) of each norm."""
+
+    qkv: tuple[Tensor, Tensor | None]
+    out: tuple[Tensor, Tensor | None]
+    query: tuple[Tensor, Tensor]
+    memory_out: tuple[Tensor, Tensor | None]
+    expand: tuple[Tensor, Tensor | None]
+    contract: tuple[Tensor, Tensor | None]
+    norms: tuple[tuple[Tensor, Tensor, float], ...]
+    activation: Callable[[Tensor], Tensor]
+    norm_first: bool
+    heads: int
+
+
+def gather(layer: DecoderLayer) -> StepWeights | None:
+    """The weights of a layer, or None if it has another self-attention than the usual one."""
+    own, cross = layer.self_attn, layer.multihead_attn
+    if type(own) is not SelfAttention:
+        return None
+    width = own.to_out.weight.shape[0]
+    norms = (layer.norm1, layer.norm2, layer.norm3)
+    return StepWeights(
+        qkv=(own.to_qkv.weight, own.to_qkv.bias),
+        out=(own.to_out.weight, own.to_out.bias),
+        query=(cross.in_proj_weight[:width], cross.in_proj_bias[:width]),
+        memory_out=(cross.out_proj.weight, cross.out_proj.bias),
+        expand=(layer.linear1.weight, layer.linear1.bias),
+        contract=(layer.linear2.weight, layer.linear2.bias),
+        norms=tuple((norm.weight, norm.bias, norm.eps) for norm in norms),
+        activation=_ACTIVATIONS[type(layer.activation).__name__],
+        norm_first=layer.norm_first,
+        heads=own.num_heads,
+    )
+
+
+def can_step(x: Float[Tensor, "batch time width"], caches: list[LayerCache]) -> bool:
+    """Whether `step` can take `x`: one step, in full precision, without gradients, after caches that hold weights."""
+    return (
+        x.shape[1] == 1
+        and not torch.is_grad_enabled()
+        and x.dtype in _TYPES
+        and all(cache.weights is not None for cache in caches)
+        and not torch.is_autocast_enabled(x.device.type)
+    )
+
+
+def step(
+    x: Float[Tensor, "batch 1 width"],
+    caches: list[LayerCache],
+    memory_mask: Bool[Tensor, "batch memory"] | None = None,
+    rotary: Float[Tensor, "2 1 half"] | None = None,
+) -> Float[Tensor, "batch 1 width"]:
+    """All layers, without dropout."""
+    turn = torch.complex(rotary[1], rotary[0]) if rotary is not None else None
+    bias = _memory_bias(caches[0], memory_mask, x)
+    shape = x.shape
+    x = (
+        x.view(-1) if shape[0] == 1 else x[:, 0]
+    )  # a vector, for which products are quicker than for a matrix of one row
+    for cache in caches:
+        x = _layer(x, cache, bias, turn)
+    return x.view(shape)
+
+
+def _memory_bias(
+    first: LayerCache, mask: Bool[Tensor, "batch memory"] | None, x: Tensor
+) -> Float[Tensor, "batch 1 1 memory"] | None:
+    """What the mask adds to the scores: nothing where all of the memory is real. Kept until the mask is another one."""
+    if mask is None or first.mask is mask:
+        return first.bias if mask is not None else None
+    first.mask = mask
+    first.bias = None
+    if not bool(mask.all()):
+        first.bias = x.new_zeros(mask.shape).masked_fill(~mask, -torch.inf)[:, None, None]
+    return first.bias
+
+
+def _layer(
+    x: Float[Tensor, "*batch width"],
+    cache: LayerCache,
+    bias: Float[Tensor, "batch 1 1 memory"] | None,
+    turn: Complex[Tensor, "1 half"] | None,
+) -> Float[Tensor, "*batch width"]:
+    w = cache.weights
+    flat, shape, batch = x.shape, x.shape[-1:], cache.own.held.shape[0]
+    one, two, three = w.norms
+
+    h = torch.layer_norm(x, shape, *one) if w.norm_first else x
+    qkv = linear(h, *w.qkv).view(batch, 3, w.heads, -1)
+    if turn is not None:  # a pair of channels is a complex number: to rotate is to multiply
+        torch.view_as_complex(qkv.view(batch, 3, w.heads, -1, 2)).narrow(1, 0, 2).mul_(turn)
+    keys, values = cache.own.append_step(qkv.narrow(1, 1, 2))
+    out = scaled_dot_product_attention(qkv.select(1, 0).unsqueeze(2), keys, values)
+    x = linear(out.view(flat), *w.out).add_(x)
+    if not w.norm_first:
+        x = torch.layer_norm(x, shape, *one)
+
+    h = torch.layer_norm(x, shape, *two) if w.norm_first else x
+    query = linear(h, *w.query).view(batch, w.heads, 1, -1)
+    out = scaled_dot_product_attention(query, cache.memory_keys, cache.memory_values, attn_mask=bias)
+    x = linear(out.view(flat), *w.memory_out).add_(x)
+    if not w.norm_first:
+        x = torch.layer_norm(x, shape, *two)
+
+    h = torch.layer_norm(x, shape, *three) if w.norm_first else x
+    x = linear(w.activation(linear(h, *w.expand)), *w.contract).add_(x)
+    return x if w.norm_first else torch.layer_norm(x, shape, *three)
