@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Complex, Float
@@ -17,9 +17,6 @@ from torch.nn.functional import gelu, linear, scaled_dot_product_attention, silu
 
 from orchestrion.nn.attention import SelfAttention
 from orchestrion.nn.cache import LayerCache
-
-if TYPE_CHECKING:
-    from orchestrion.nn.decoder import DecoderLayer
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"ReLU": torch.relu, "GELU": gelu, "SiLU": silu}
 _TYPES = (torch.float32, torch.float64)  # complex numbers, for rotations, exist in these
@@ -41,8 +38,8 @@ class StepWeights:
     heads: int
 
 
-def gather(layer: DecoderLayer) -> StepWeights | None:
-    """The weights of a layer, or None if it has another self-attention than the usual one."""
+def gather(layer: Any) -> StepWeights | None:
+    """The weights of a `DecoderLayer`, or None if it has another self-attention than the usual one."""
     own, cross = layer.self_attn, layer.multihead_attn
     if type(own) is not SelfAttention:
         return None
@@ -105,11 +102,11 @@ def _memory_bias(
 
 
 def _layer(
-    x: Float[Tensor, "*batch width"],
+    x: Float[Tensor, "*rows width"],
     cache: LayerCache,
     bias: Float[Tensor, "batch 1 1 memory"] | None,
     turn: Complex[Tensor, "1 half"] | None,
-) -> Float[Tensor, "*batch width"]:
+) -> Float[Tensor, "*rows width"]:
     w = cache.weights
     flat, shape, batch = x.shape, x.shape[-1:], cache.own.held.shape[0]
     one, two, three = w.norms
