@@ -23,7 +23,7 @@ MOST_SENTENCES = 7
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A text, and which fields of the grammar it says: "key", "bpm", "tempo_adjective", "instruments", "metre", "bars" …"""
+    """A text, and which fields of the grammar it says: "key", "bpm", "instruments", "metre", "bars" …"""
 
     text: str
     fields: frozenset[str]

@@ -2,8 +2,8 @@
 
 Two experiments. Captions: held-out pieces whose labels are known by construction are described, and every attribute is
 compared; the published rule for instruments is measured beside ours. Music: the bundled network writes pieces from
-captions and nothing else (no plan is fixed from the text); each is compared with the labels of the piece that its caption
-is of, and with those of another piece.
+captions and nothing else (no plan is fixed from the text); each is compared with the labels of the piece that its
+caption is of, and with those of another piece.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def _write_piece(made: Made, path: Path, provenance: Provenance, extras: Extras,
     if extras.sheet:
         from orchestrion.media.sheet import engrave
 
-        engrave(made.score, path.with_suffix(".svg"))
+        engrave(made.score, path.with_suffix(".svg"), title=title)
         files.append(path.with_suffix(".svg"))
     files.append(write_sidecar(path, provenance))
     return files
@@ -91,9 +91,23 @@ def _write_sound(score: ScoreTick, path: Path, provenance: Provenance, extras: E
 
     write_audio(render(score, soundfont=extras.soundfont), path, metadata=provenance)
     write_score(score, path.with_suffix(".mid"), provenance=provenance)
-    draw_piano_roll(score, path.with_suffix(".png"), title=title)
+    draw_piano_roll(score, path.with_suffix(".png"), title=title, chords=_chords(score))
     files = [path.with_suffix(".mid"), path.with_suffix(".png")]
     return files + (_write_stems(score, path, extras, path.suffix) if extras.stems else [])
+
+
+def _chords(score: ScoreTick) -> list[tuple[float, float, str]]:
+    """Chord names for the picture, one a bar; equal neighbours are joined."""
+    from orchestrion.theory.chord_inference import infer_chords
+
+    joined: list[tuple[float, float, str]] = []
+    for span in infer_chords(score, frame="bar"):
+        name = span.chord.jazz() if span.chord.root is not None else ""
+        if joined and joined[-1][2] == name:
+            joined[-1] = (joined[-1][0], span.end, name)
+        else:
+            joined.append((span.start, span.end, name))
+    return [one for one in joined if one[2]]
 
 
 def _write_stems(score: ScoreTick, path: Path, extras: Extras, suffix: str) -> list[Path]:
