@@ -40,7 +40,7 @@ def table(systems: tuple[dict[str, Any], ...], *, folder: str) -> str:
 
 
 def page(one: dict[str, Any]) -> str:
-    """The card of one system as a page."""
+    """The card of one system as a page, and after it the notes that are written by hand, where there are any."""
     lines = [f"# {one['name']}", "", one["title"], "", "| | |", "|---|---|"]
     for name, value in one.items():
         if name in ("name", "title", "presets", "claims") or value in (None, "", [], {}):
@@ -51,7 +51,8 @@ def page(one: dict[str, Any]) -> str:
     claims = one.get("claims") or []
     if claims:
         lines += ["", "## Claims", "", *(f"- {claim}" for claim in ([claims] if isinstance(claims, str) else claims))]
-    return "\n".join(lines) + "\n"
+    notes = ROOT / "docs" / "systems" / "notes" / f"{one['name']}.md"
+    return "\n".join(lines) + "\n" + ("\n" + notes.read_text() if notes.is_file() else "")
 
 
 def floors_svg() -> str:
