@@ -6,6 +6,7 @@ number of bars, positions that ascend, notes that end by the last bar line, a to
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -26,6 +27,7 @@ from orchestrion.representations.arrangement import (
 from orchestrion.theory.chords import Chord
 
 KIT = 128  # the drum kit among the programs
+SHORTEST_LAST = 5  # steps before the end after which no note begins: what starts later sounds cut off
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class ArrangementGrammar:
         self._chords: list[list[tuple[int, int]]] = []
         self._filled: dict[int, list[bool]] = {}
         self._part = 0
+        self._mask: np.ndarray | None = None
         self._clear_events()
 
     def _clear_events(self) -> None:
@@ -92,9 +95,14 @@ class ArrangementGrammar:
 
     def allowed(self) -> np.ndarray:
         """Boolean array [vocabulary]: which tokens may come next."""
-        mask = np.zeros(len(self.v), dtype=bool)
-        getattr(self, f"_allow_{self._state}")(mask)
-        return mask
+        return self._now().copy()
+
+    def _now(self) -> np.ndarray:
+        """What `allowed` says, kept until the next token is taken."""
+        if self._mask is None:
+            self._mask = np.zeros(len(self.v), dtype=bool)
+            getattr(self, f"_allow_{self._state}")(self._mask)
+        return self._mask
 
     def _range(self, mask: np.ndarray, kind: str, start: int = 0, stop: int | None = None) -> None:
         first = self.v.first[kind]
@@ -213,7 +221,7 @@ class ArrangementGrammar:
         for i, steps in enumerate(REPEATS):
             if steps <= self._bar and filled[self._bar - steps]:
                 same_chords = self._chords[self._bar - steps] == self._chords[self._bar]
-                if not self._ends or (same_chords and name != "melody"):
+                if not self._ends or (same_chords and name == "drums"):
                     mask[self.v.token("Repeat", i)] = True
         others_rest = not any(self._filled[r][self._bar] for r in self._parts[: self._part - 1])
         if not ((self._part == len(self._parts) and others_rest) or (self._ends and name in ("melody", "bass"))):
@@ -224,6 +232,7 @@ class ArrangementGrammar:
         name = ROLES[self._parts[self._part - 1]]
         drums = name == "drums"
         kind, low = ("Drum", DRUMS.start) if drums else ("Pitch", PITCHES.start)
+        stop = self._length - (SHORTEST_LAST if self._ends and not drums else 0)
         if self._group:
             if len(self._group) < MAX_NOTES[name]:
                 self._range(mask, kind, self._group[-1] - low + 1)
@@ -231,17 +240,17 @@ class ArrangementGrammar:
                     self._keep_triad(mask, name)
             if not drums:
                 room = (self._bars - self._bar) * self._length if self._bars is not None else 10**6
-                fits = sum(d <= min(room - self._onset, 2 * self._length) for d in DURATIONS)
+                fits = bisect_right(DURATIONS, min(room - self._onset, 2 * self._length))
                 self._range(mask, "Duration", 0, max(fits, 1))
                 return
-        elif self._position is not None or (0 <= self._cursor < self._length):
+        elif self._position is not None or (0 <= self._cursor < stop):
             self._range(mask, kind)
             if self._closing(name):
                 self._keep_triad(mask, name)
         if self._position is not None and not self._group:
             return
-        self._range(mask, "Position", self._onset + 1, self._length)
-        if 0 <= self._cursor < self._length and not self._group:
+        self._range(mask, "Position", self._onset + 1, stop)
+        if 0 <= self._cursor < stop and not self._group:
             mask[self.v.token("Position", self._cursor)] = False  # the cursor needs no position
         if self._onset >= 0:
             self._allow_part_end(mask)
@@ -265,8 +274,9 @@ class ArrangementGrammar:
         Raises:
             ValueError: the grammar does not allow it.
         """
-        if not self.allowed()[token]:
+        if not self._now()[token]:
             raise ValueError(f"{self.v.names[token]} cannot follow in state {self._state}")
+        self._mask = None
         kind, value = self.v.kind(token), self.v.value(token)
         if token == self.v.eos:
             self.done = True
