@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -95,6 +96,8 @@ def data_render(
         timeout=SECONDS_A_SCORE,
         progress=progress,
     )
+    for left in [path for path in target.rglob(".orchestrion-*") if path.is_dir()]:
+        shutil.rmtree(left, ignore_errors=True)  # of workers that were killed
     run.forget()
     failures = tuple((str(path), str(reason)) for path, reason in run.failures)
     return Rendered(target, len(paths) - len(failures), failures)
