@@ -34,14 +34,17 @@ def describe(source: str | Path, *, seed: int = 0, url: str | None = None, model
     Raises:
         InputError: the file cannot be read or has no notes.
     """
-    from orchestrion.data.captioning import describe_score
-    from orchestrion.representations.prompt import parse_prompt
-    from orchestrion.systems.symbolic_tagger import SymbolicTagger
     from orchestrion.verbs.serving import read_music
 
     path = Path(source)
+    score = read_music(path)  # before torch is imported: a mistake is told at once
+
+    from orchestrion.data.captioning import describe_score
+    from orchestrion.representations.prompt import parse_prompt
+    from orchestrion.systems.symbolic_tagger import SymbolicTagger
+
     row = describe_score(
-        read_music(path),
+        score,
         tag_genres=SymbolicTagger.load().tag,
         writer=caption_writer(url, model),
         read=parse_prompt,
