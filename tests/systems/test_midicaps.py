@@ -8,8 +8,9 @@ import torch
 from orchestrion.data.corpus import load_corpus
 from orchestrion.errors import OptionError, PromptError
 from orchestrion.hub.weights import bundled_path
-from orchestrion.systems.midicaps import CaptionedPieces, MidiCaps, Text2MidiNetwork
+from orchestrion.systems.midicaps import MidiCaps, Text2MidiNetwork
 from orchestrion.theory.keys import Key
+from orchestrion.training.captioned_pieces import CaptionedPieces
 
 SIZES = {"width": 32, "num_layers": 2, "num_heads": 2, "feed_forward": 64, "max_length": 96}
 

@@ -12,17 +12,13 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from orchestrion.data.caption_facts import Facts, facts_of_piece
 from orchestrion.data.caption_vocabulary import caption_words
-from orchestrion.data.captions import GrammarWriter, drop_sentences
 from orchestrion.data.corpus import load_corpus
 from orchestrion.data.loader import LengthBatches
 from orchestrion.data.piece import Piece
@@ -33,9 +29,8 @@ from orchestrion.nn.decoder import Decoder, DecoderLayer
 from orchestrion.nn.positions import rotary_table, sinusoidal_table
 from orchestrion.nn.text import T5Text, WordText
 from orchestrion.paradigms.autoregressive import next_token_loss, sample
-from orchestrion.representations.arrangement import METRES, UNKNOWN_GENRE, ArrangementVocabulary, encode
+from orchestrion.representations.arrangement import ArrangementVocabulary
 from orchestrion.representations.arrangement_choice import read_wishes
-from orchestrion.representations.arrangement_score import from_score
 from orchestrion.representations.composition import Commission, compose
 from orchestrion.representations.prompt import parse_prompt
 from orchestrion.representations.remi import RemiVocabulary
@@ -44,11 +39,10 @@ from orchestrion.systems.registry import register
 from orchestrion.systems.system import System
 from orchestrion.systems.tasks import Music, Progress
 from orchestrion.theory.keys import Key
+from orchestrion.training.captioned_pieces import CaptionedPieces
 from orchestrion.training.stage import Loss, Objective, Stage, warmup_cosine
 
 REMI_SIZE = 524  # of the published vocabulary
-WRITER = GrammarWriter(style="any")
-KEY_PLACE = 4  # of the key's token: after BOS, genre, metre and tempo
 BATCH_TOKENS = 4608  # about nine pieces: small batches learn more from few tokens
 PLAN_STEPS, PLAN_TOKENS = 160, 2400  # about a hundred captions a step: what words mean is learned in three minutes
 PIECE_STEPS = 2200  # about 10 M tokens, two visits of each piece: an hour on one core
@@ -170,64 +164,6 @@ class Text2MidiNetwork(nn.Module):
         rotary = self.rotary[:, start : start + tokens.shape[1]] if self.rotary is not None else None
         x = self.decoder(self.embed(tokens, start), None, memory_mask, rotary, caches)
         return self.projection(x[:, -1])
-
-
-# Training data (section "Training") -----------------------------------------------------------------------------------
-
-
-class CaptionedPieces:
-    """Pieces as tokens, with captions that are worded anew each time.
-
-    Pitches are written as if in C, so the tonic is free: it is drawn anew each time, in the tokens and in the caption
-        alike.
-
-    Args:
-        pieces: those without a key, metre, tempo or score are left out, as are those longer than `longest` tokens.
-        vocabulary: of the tokens.
-        longest: most tokens of a piece.
-    """
-
-    def __init__(self, pieces: Sequence[Piece], vocabulary: ArrangementVocabulary, *, longest: int) -> None:
-        self.vocabulary = vocabulary
-        self.tokens: list[np.ndarray] = []
-        self.facts: list[Facts] = []
-        for piece in pieces:
-            if piece.score is None or piece.key is None or piece.metre not in METRES or piece.tempo is None:
-                continue
-            arrangement = from_score(
-                piece.score,
-                key=piece.key,
-                metre=piece.metre,
-                tempo=piece.tempo,
-                chords=piece.chords or [],
-                melody=piece.melody,
-                genre=piece.genre or UNKNOWN_GENRE,
-            )
-            tokens = encode(arrangement, vocabulary)
-            if len(tokens) <= longest:
-                self.tokens.append(np.array(tokens, np.int16))
-                self.facts.append(facts_of_piece(piece))
-        self.lengths = [len(tokens) for tokens in self.tokens]
-        bars = range(vocabulary.first["Left"], vocabulary.first["Left"] + vocabulary.count["Left"])
-        self.plan_lengths = [next(i for i, t in enumerate(row.tolist()) if t in bars) + 1 for row in self.tokens]
-
-    def batch(
-        self, items: Sequence[int], *, seed: int, whole: bool = True
-    ) -> tuple[Int[Tensor, "batch time"], list[str]]:
-        """Padded tokens, of the plan only unless `whole`, and a caption of each piece; `seed` words it."""
-        texts = []
-        lengths = self.lengths if whole else self.plan_lengths
-        tokens = torch.zeros(len(items), max(lengths[item] for item in items), dtype=torch.long)
-        for row, item in enumerate(items):
-            length = lengths[item]
-            rng = random.Random(f"{seed}/{item}")
-            facts = self.facts[item]
-            tokens[row, :length] = torch.from_numpy(self.tokens[item][:length].astype(np.int64))
-            if facts.key is not None:
-                facts = replace(facts, key=Key(rng.randrange(12), facts.key.mode))
-                tokens[row, KEY_PLACE] = self.vocabulary.ids[f"Key_{facts.key}"]
-            texts.append(drop_sentences(WRITER.write(facts, rng), rng))
-        return tokens, texts
 
 
 @register("midicaps")
