@@ -63,8 +63,8 @@ def pitch_class_histogram(
     if frames_per_second is None:
         length = (pitched.stop - pitched.start).astype(float)
     else:
-        ends = [(times * frames_per_second).astype(np.int64) for times in (pitched.stop_second, pitched.start_second)]
-        length = (ends[0] - ends[1]).astype(float)
+        ends = [np.floor(times * frames_per_second + 1e-6) for times in (pitched.stop_second, pitched.start_second)]
+        length = ends[0] - ends[1]
     weights = {"count": np.ones(len(pitched)), "duration": length, "duration_velocity": length * pitched.velocity}
     counts = np.bincount(pitched.pitch % 12, weights=weights[weight], minlength=12)
     return counts / counts.sum() if counts.sum() > 0 else np.full(12, np.nan)

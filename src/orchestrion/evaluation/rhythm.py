@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from jaxtyping import Float
 
@@ -117,28 +119,65 @@ def note_length_classes(lengths: np.ndarray) -> np.ndarray:
     return np.abs(np.asarray(lengths, float)[:, None] - np.array(NOTE_LENGTHS)).argmin(1)
 
 
-def note_length_histogram(notes: Notes, *, bar_quarters: float = 4.0, pauses: bool = False) -> Float[np.ndarray, " n"]:
+def note_length_histogram(
+    notes: Notes, *, bar_quarters: float = 4.0, pauses: bool = False, mgeval_compat: bool = False
+) -> Float[np.ndarray, " n"]:
     """Shares of 12 classes of note lengths, whole to triplet eighth (MGEval); NaN without notes.
 
     Args:
         bar_quarters: the bar in quarters, of which 96ths are the unit. MGEval assumes 4 for every metre that is not
             written on the track itself.
         pauses: 12 more classes for the rests between the notes.
+        mgeval_compat: the pauses as published: from an end to the beginning that follows it, although other notes may
+            still sound, and none longer than a bar.
     """
-    classes = length_sequence(notes, bar_quarters=bar_quarters, pauses=pauses)
+    if pauses and mgeval_compat:
+        classes, before = _published_pauses(notes, bar_quarters * notes.resolution / 96)
+        counted = before[(before >= 1) & (before <= 96)]
+        classes = np.concatenate([classes, 12 + note_length_classes(counted)])
+    else:
+        classes = length_sequence(notes, bar_quarters=bar_quarters, pauses=pauses)
     counts = np.bincount(classes, minlength=24 if pauses else 12).astype(float)
     return counts / counts.sum() if counts.sum() else np.full(len(counts), np.nan)
 
 
 def note_length_transition_matrix(
-    notes: Notes, *, bar_quarters: float = 4.0, pauses: bool = False
+    notes: Notes, *, bar_quarters: float = 4.0, pauses: bool = False, mgeval_compat: bool = False
 ) -> Float[np.ndarray, "n n"]:
     """Counts of one class of length (row) followed by another (column), in order of onset (MGEval); see
-    `note_length_histogram`."""
-    classes = length_sequence(notes, bar_quarters=bar_quarters, pauses=pauses)
+    `note_length_histogram`.
+
+    Args:
+        mgeval_compat: the pauses as published: a pause is counted as a transition from the note after it to a pause of
+            that note's class; where it is shorter than 1/96 of a bar or longer than a bar, it is not counted, but its
+            class is the row of the next transition.
+    """
     counts = np.zeros((24, 24) if pauses else (12, 12))
+    if pauses and mgeval_compat:
+        last: int | None = None
+        for here, gap in zip(*_published_pauses(notes, bar_quarters * notes.resolution / 96), strict=True):
+            if last is not None:
+                counts[last, here] += 1
+            last = int(here)
+            if 1 <= gap <= 96:
+                counts[here, here + 12] += 1
+            elif gap >= 0:
+                last = int(note_length_classes(np.array([gap]))[0])
+        return counts
+    classes = length_sequence(notes, bar_quarters=bar_quarters, pauses=pauses)
     np.add.at(counts, (classes[:-1], classes[1:]), 1)
     return counts
+
+
+def _published_pauses(notes: Notes, unit: float) -> tuple[np.ndarray, np.ndarray]:
+    """Class of each note, and the time before it in units since the last event, if that was an end (else −1)."""
+    ends = [(int(stop), 0, -1) for stop in notes.stop]
+    events = sorted([*ends, *((int(start), 1, index) for index, start in enumerate(notes.start))])
+    gaps = np.full(len(notes), -1.0)
+    for (time, begins, _), (following, begins_next, index) in pairwise(events):
+        if begins_next and not begins:
+            gaps[index] = (following - time) / unit
+    return note_length_classes((notes.stop - notes.start) / unit), gaps
 
 
 def length_sequence(notes: Notes, *, bar_quarters: float, pauses: bool) -> np.ndarray:

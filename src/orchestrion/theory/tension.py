@@ -39,8 +39,8 @@ def tension(
 ) -> Tension:
     """Tension of notes on a grid of sixteenths, in windows of it.
 
-    Of every step, the cloud is all sounding notes, octaves counted apart; of a window, the centre is the mean of the
-    centres of its steps, silent ones lying at the origin.
+    Of every step, the cloud is all sounding pitches, unisons counted once and octaves apart; of a window, the centre
+    is the mean of the centres of its steps, silent ones lying at the origin.
 
     Args:
         start, stop: in sixteenths.
@@ -51,8 +51,9 @@ def tension(
     places = spelled(pitch, key=key)
     centres, diameters = np.zeros((steps, 3)), np.zeros(steps)
     for step in range(steps):
-        cloud = places[(start <= step) & (stop > step)]
-        if len(cloud):
+        sounding = (start <= step) & (stop > step)
+        if sounding.any():
+            cloud = places[sounding][np.unique(pitch[sounding], return_index=True)[1]]
             centres[step] = cloud.mean(0)
             apart = cloud[:, None] - cloud[None]
             diameters[step] = np.sqrt((apart * apart).sum(-1).max())

@@ -1,0 +1,48 @@
+"""Our metrics against mir_eval's numbers, where both define the same thing."""
+
+import metric_cases as reference
+import pytest
+
+from orchestrion.evaluation.conditional import note_match
+from orchestrion.evaluation.harmony import frame_accuracy
+from orchestrion.theory.chords import Chord, ChordSpan
+
+FOLDERS = reference.cases("chord")
+
+
+def spans(intervals, labels):
+    return [ChordSpan(a, b, Chord.parse(label)) for (a, b), label in zip(intervals, labels, strict=True)]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
+def test_chords(folder):
+    case = reference.functions(folder)["chord"]
+    truth = spans(case["reference_intervals"], case["reference_labels"])
+    found = spans(case["estimated_intervals"], case["estimated_labels"])
+    assert frame_accuracy(found, truth) == pytest.approx(case["scores"]["majmin"], rel=1e-6)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
+def test_notes(folder):
+    case = reference.functions(folder)["transcription"]
+    truth = [(start, pitch) for (start, _), pitch in zip(case["reference"], case["reference_pitch"], strict=True)]
+    found = [(start, pitch) for (start, _), pitch in zip(case["estimated"], case["estimated_pitch"], strict=True)]
+    match = note_match(found, truth, tolerance=0.05)
+    wanted = case["scores"]
+    assert match.precision == pytest.approx(wanted["Precision_no_offset"], rel=1e-6)
+    assert match.recall == pytest.approx(wanted["Recall_no_offset"], rel=1e-6)
+    assert match.f1 == pytest.approx(wanted["F-measure_no_offset"], rel=1e-6)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
+def test_onsets(folder):
+    case = reference.functions(folder)["onset"]
+    match = note_match([(t, 0) for t in case["estimated"]], [(t, 0) for t in case["reference"]], tolerance=0.05)
+    wanted = case["scores"]
+    assert (match.precision, match.recall, match.f1) == pytest.approx(
+        (wanted["Precision"], wanted["Recall"], wanted["F-measure"]), rel=1e-6
+    )
+
+
+def test_there_is_a_case():
+    assert FOLDERS
