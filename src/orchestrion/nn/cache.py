@@ -85,8 +85,8 @@ class LayerCache:
     """
 
     own: KeyValueCache
-    memory_keys: Float[Tensor, "batch heads memory head_dim"] | None = None
-    memory_values: Float[Tensor, "batch heads memory head_dim"] | None = None
+    memory_keys: Float[Tensor, "batch heads memory head_dim"]
+    memory_values: Float[Tensor, "batch heads memory head_dim"]
     weights: Any = None
     mask: Bool[Tensor, "batch memory"] | None = None
     bias: Float[Tensor, "batch 1 1 memory"] | None = None
@@ -95,8 +95,7 @@ class LayerCache:
         """Keeps the batch rows listed."""
         self.own.keep(rows)
         self.mask = self.bias = None
-        if self.memory_keys is not None and self.memory_values is not None:
-            self.memory_keys, self.memory_values = self.memory_keys[rows], self.memory_values[rows]
+        self.memory_keys, self.memory_values = self.memory_keys[rows], self.memory_values[rows]
 
 
 @torch.no_grad()
