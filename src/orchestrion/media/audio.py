@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from orchestrion.errors import InputError, OptionError
+from orchestrion.errors import InputError, OptionError, OutputError
 from orchestrion.media.files import atomic_write, check_input
 from orchestrion.media.provenance import Provenance
 from orchestrion.media.tags import TAGS, append_wav_tags, read_wav_tags, settle_ogg_serial
@@ -141,17 +141,29 @@ def write_audio(audio: Audio, path: str | Path, *, metadata: Provenance | Mappin
         audio = audio if audio.rate in MP3_RATES else audio.resample(44100)
         audio = audio if audio.n_channels <= 2 else audio.mono()
     with atomic_write(target) as temporary:
-        with soundfile.SoundFile(temporary, "w", audio.rate, audio.n_channels, format=form, subtype=encoding) as file:
-            if form != "WAV":
-                for name, text in tags.items():
-                    setattr(file, name, text)
-            for start in range(0, audio.samples.shape[1], BLOCK):
-                file.write(_encoded(audio.samples[:, start : start + BLOCK], encoding))
+        try:
+            with soundfile.SoundFile(
+                temporary, "w", audio.rate, audio.n_channels, format=form, subtype=encoding
+            ) as file:
+                if form != "WAV":
+                    for name, text in tags.items():
+                        setattr(file, name, text)
+                for start in range(0, audio.samples.shape[1], BLOCK):
+                    file.write(_encoded(audio.samples[:, start : start + BLOCK], encoding))
+        except soundfile.LibsndfileError as error:
+            if error.code != SYSTEM_ERROR:
+                raise
+            raise OutputError(
+                f"{target} cannot be written: the disk is full, or the file would be larger than is allowed here."
+            ) from error
         if form == "WAV" and tags:
             append_wav_tags(temporary, tags)
         if form == "OGG":
             settle_ogg_serial(temporary)
     return target
+
+
+SYSTEM_ERROR = 2  # libsndfile's word for whatever the system said, which it does not pass on
 
 
 def _format_of(path: Path) -> tuple[str, str]:

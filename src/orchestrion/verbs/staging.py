@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,17 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orchestrion.errors import OutputError
-
-# Names of system errors that the user can mend, as the end of a sentence.
-REASONS = {
-    errno.ENOSPC: "the disk is full; free some space or choose another disk",
-    errno.EDQUOT: "the quota of the disk is used up; free some space or choose another disk",
-    errno.EFBIG: "the file would be larger than is allowed here; ask for a shorter piece or raise the limit",
-    errno.EACCES: "writing there is not allowed; choose another folder",
-    errno.EPERM: "writing there is not allowed; choose another folder",
-    errno.EROFS: "the file system is read-only; choose another folder",
-    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
-}
+from orchestrion.media.files import REASONS
 
 
 def check_folder(folder: Path) -> None:
