@@ -44,7 +44,7 @@ def test_two_processes_and_accumulation_equal_one(tmp_path):
     ]
     launch += ["--mixed_precision", "no", "--dynamo_backend", "no", SCRIPT, "even", tmp_path / "two"]
     done = subprocess.run(
-        launch, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=120
+        launch, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=600
     )
     assert done.returncode == 0, done.stderr
     train(tmp_path / "one", 1)
