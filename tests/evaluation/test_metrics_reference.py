@@ -73,7 +73,8 @@ IMPROVNET = {
 }
 # values that depend on what the reference does not say or does otherwise on purpose
 ELSEWHERE = {
-    "resolution", "measure_resolution", "bar_pitch_class_histogram", "unique_chords", "chords_per_beat_root_quality_bass",
+    "resolution", "measure_resolution", "bar_pitch_class_histogram", "unique_chords",
+    "chords_per_beat_root_quality_bass",
 }  # fmt: skip
 ALL_TRACKS = ("avg_IOI", "pitch_class_transition_matrix", "pitch_class_transition_matrix_by_row")
 
