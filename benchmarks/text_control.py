@@ -185,22 +185,13 @@ def copies(files: list[list[Path]]) -> float:
     return copied_share_of_scores([read_score(path, isolate=False) for paths in files for path in paths], index)
 
 
-def cold(folder: Path, runs: int = 5) -> tuple[float, float]:
+def cold(folder: Path, weights: str, runs: int = 5) -> tuple[float, float]:
     """Median seconds and largest memory (GB) of `orchestrion generate` of 16 bars, from start to finished WAV."""
     seconds, memory = [], []
     for seed in range(runs):
         text = "a pop song in G major for piano, acoustic guitar, bass and drums, 4/4, 16 bars"
-        command = [
-            sys.executable,
-            "-m",
-            "orchestrion",
-            "generate",
-            text,
-            "--seed",
-            str(seed),
-            "-o",
-            str(folder / "c.wav"),
-        ]
+        command = [sys.executable, "-m", "orchestrion", "generate", text, "--system", weights]
+        command += ["--seed", str(seed), "-o", str(folder / "cold.wav")]
         code = "import resource,subprocess,sys; r=subprocess.run(sys.argv[1:]).returncode; "
         code += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(r)"
         start = time.perf_counter()
@@ -281,7 +272,7 @@ def main() -> None:
         "corpus": corpus_key_and_scale(indices),
         "likeness": likeness(caption_files, indices),
         "copies": copies(caption_files + written_files),
-        "cold": cold(given.folder),
+        "cold": cold(given.folder, given.weights),
     }
     lines = table(groups, extra)
     page = [

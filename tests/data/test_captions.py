@@ -1,6 +1,7 @@
 """Captions: true, varied, quick, and dropped by sentences as the paper says."""
 
 import dataclasses
+import os
 import random
 import re
 import time
@@ -202,3 +203,21 @@ def test_sentences_are_split_and_dropped_in_the_published_shares():
 
 def test_names_of_instruments_cover_general_midi():
     assert len({instrument_name(p) for p in range(129)}) > 90
+
+
+def test_the_same_seed_words_the_same_caption_in_another_process():
+    import subprocess
+    import sys
+
+    code = (
+        "import random; from orchestrion.data.captions import caption_piece;"
+        "from orchestrion.data.corpus import load_corpus;"
+        "print([caption_piece(p, random.Random(7)) for p in load_corpus('compact', limit=6)])"
+    )
+    runs = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                       env={**os.environ, "PYTHONHASHSEED": seed}).stdout
+        for seed in ("1", "2")
+    ]  # fmt: skip
+    assert runs[0] == runs[1]
+    assert len(runs[0]) > 100

@@ -63,7 +63,7 @@ class GrammarWriter:
         known = grammar.available(facts)
         if style == "prompt":
             return _prompt(facts, known, rng)
-        left_out = frozenset(name for name in known if rng.random() < 0.2 and name not in grammar.FREE)
+        left_out = frozenset(name for name in sorted(known) if rng.random() < 0.2 and name not in grammar.FREE)
         return _sentences(facts, known - left_out, rng, most=rng.randint(1, MOST_SENTENCES))
 
 

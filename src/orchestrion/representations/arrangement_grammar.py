@@ -256,12 +256,13 @@ class ArrangementGrammar:
             self._allow_part_end(mask)
 
     def _closing(self, role: str) -> bool:
-        return self._ends and role in ("melody", "bass")
+        return self._ends and role != "drums"
 
     def _keep_triad(self, mask: np.ndarray, role: str) -> None:
-        """In the last bar the tune ends on the tonic triad, and the bass first plays the tonic."""
+        """In the last bar all play the tonic triad; the bass begins on the tonic, and a lone tune stays there."""
         triad = (9, 0, 4) if self._minor else (0, 4, 7)
-        keep = triad[:1] if role == "bass" and self._onset < 0 else triad
+        alone = len([part for part in self._parts if ROLES[part] != "drums"]) == 1
+        keep = triad[:1] if alone or (role == "bass" and self._onset < 0) else triad
         first = self.v.first["Pitch"]
         classes = np.arange(PITCHES.start, PITCHES.stop) % 12
         mask[first : first + len(PITCHES)] &= np.isin(classes, keep)
