@@ -26,7 +26,7 @@ def test_a_draw_of_one_is_still_a_class_that_may_come():
 
 def test_temperature_sharpens():
     logits, uniform = HALVES.repeat(999, 1), torch.linspace(0, 0.999, 999)
-    shares = [(choose(logits, uniform, temperature=t) == 0).float().mean().item() for t in (0, 0.5, 1, 4)]
+    shares = [(choose(logits, uniform, temperature=t) == 0).float().mean().item() for t in (0.0, 0.5, 1.0, 4.0)]
     expected = [1, 0.25 / (0.25 + 1 / 16 + 2 / 64), 0.5, 0.5**0.25 / (0.5**0.25 + 0.25**0.25 + 2 * 0.125**0.25)]
     assert shares == pytest.approx(expected, abs=0.003)
 
@@ -38,9 +38,9 @@ def test_only_the_likeliest():
     assert set(choose(logits, uniform, top_p=0.5).tolist()) == {0}
     assert set(choose(logits, uniform, top_p=0.6).tolist()) == {0, 1}
     with pytest.raises(ValueError, match="top_p"):
-        draw(0.5, top_p=0)
+        draw(0.5, top_p=0.0)
     with pytest.raises(ValueError, match="temperature"):
-        draw(0.5, temperature=-1)
+        draw(0.5, temperature=-1.0)
 
 
 def test_loss_leaves_out_what_is_ignored():
