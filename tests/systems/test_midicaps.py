@@ -192,3 +192,15 @@ def test_the_bundled_weights_make_music():
     assert found.instruments.f1 == 1
     assert found.metre and found.tempo and found.bars and found.cadence
     assert found.empty_bars == 0
+
+
+@pytest.mark.parametrize("rows", [[0, 2, 3], [3], [2, 0], [1, 1, 2], []])
+def test_rows_that_are_kept_keep_their_past(rows):
+    from orchestrion.nn.cache import KeyValueCache
+
+    torch.manual_seed(0)
+    cache = KeyValueCache.empty(4, 2, 9, 3, like=torch.zeros(1))
+    cache.append(torch.randn(4, 2, 5, 3), torch.randn(4, 2, 5, 3))
+    before = cache.held[:, :, :, :5].clone()
+    cache.keep(torch.tensor(rows, dtype=torch.long))
+    assert torch.equal(cache.held[:, :, :, :5], before[rows])

@@ -20,7 +20,7 @@ class KeyValueCache:
     @classmethod
     def empty(cls, batch: int, heads: int, capacity: int, head_dim: int, *, like: Tensor) -> KeyValueCache:
         """Room for `capacity` steps, on the device and in the type of `like`."""
-        return cls(like.new_zeros(batch, 2, heads, capacity, head_dim))
+        return cls(like.new_empty(batch, 2, heads, capacity, head_dim))  # never read before it is written
 
     @property
     def keys(self) -> Float[Tensor, "batch heads capacity head_dim"]:
@@ -72,8 +72,18 @@ class KeyValueCache:
         return keys, values
 
     def keep(self, rows: Tensor) -> None:
-        """Keeps the batch rows listed, in that order (finished sequences leave the batch)."""
-        self.held = self.held[rows].contiguous()
+        """Keeps the batch rows listed, in that order (finished sequences leave the batch).
+
+        Ascending rows are moved up within the buffer, and only their valid steps are copied.
+        """
+        listed = rows.tolist()
+        if listed != sorted(set(listed)):
+            self.held = self.held[rows]
+            return
+        for new, old in enumerate(listed):
+            if new != old:
+                self.held[new, :, :, : self.length] = self.held[old, :, :, : self.length]
+        self.held = self.held[: len(listed)]
 
 
 @dataclass(slots=True)
