@@ -474,7 +474,7 @@ class MidiCaps(System):
         generators = [torch.Generator().manual_seed(random.Random(seed).getrandbits(62)) for seed in seeds]
         rows = self.write(prompts, generators=generators, temperature=temperature, top_p=top_p)
         unserved = [f"The option {name} cannot be enforced by the published network." for name in asked]
-        vocabulary = RemiVocabulary()
+        vocabulary = RemiVocabulary(quirks="official" if self.quirks == "official" else "none")
         return [
             Music(vocabulary.decode(row), {**report, "unserved": unserved})
             for row, report in zip(rows, reports, strict=True)
