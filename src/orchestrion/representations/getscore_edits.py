@@ -11,7 +11,9 @@ from orchestrion.errors import InputError, OptionError
 from orchestrion.representations.getscore import TRACKS, GetVocabulary
 from orchestrion.representations.getscore_draft import Draft, same_part
 from orchestrion.representations.getscore_ruler import Ruler
-from orchestrion.representations.getscore_tracks import DRUMS, PIANO, assign_tracks, select_tracks, track_number
+from orchestrion.representations.getscore_tracks import (
+    ALIASES, DRUMS, LEAD, PIANO, assign_tracks, select_tracks, track_number
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
@@ -34,7 +36,8 @@ class Edit:
 
 
 def arrangement(score: ScoreTick, vocabulary: GetVocabulary, *, add: Sequence[str], keep: Sequence[str] = ()) -> Edit:
-    """Tracks that are kept and others of the six that are added.
+    """Tracks that are kept and others of the six that are added. Where a lead is to be added, none of those kept is taken for it, unless
+    it is named as the lead.
 
     Raises:
         OptionError: a name is unknown, nothing is added, or what is to be added is kept.

@@ -30,6 +30,7 @@ from orchestrion.representations.getscore import (
     duration_code,
 )  # fmt: skip
 from orchestrion.theory.chord_hmm import best_path, pitch_vectors
+from orchestrion.theory.keys import SCALES
 
 BAR = 16  # columns
 BARS = 32
@@ -39,6 +40,10 @@ COMMON_TIME = 6  # id of 4/4
 WINDOW, STRIDE = 1024, 683  # events
 DEFAULT_TEMPO = 67  # of an inference grid whose lead is silent
 DECODED_VELOCITY_CODES = (28, 24, 24, 20, 24, 12)
+KEY_PROFILE = np.array(
+    [[1 if (c - tonic) % 12 in scale else -1 for c in range(12)] for scale in SCALES.values() for tonic in range(12)]
+)
+"""[24, 12] whether a pitch class belongs to a scale: twelve major ones, then twelve minor ones."""
 
 
 class Event(NamedTuple):
@@ -144,16 +149,17 @@ def normalise_key(events: Sequence[Event]) -> NormalisedKey:
 
 
 def key_shift(histogram: np.ndarray) -> tuple[bool, int]:
-    """Whether a weighted histogram of pitch classes is major, and the semitones to C major or A minor."""
+    """Whether a weighted histogram of pitch classes is taken for major, and the semitones added.
+
+    Of the rows of `KEY_PROFILE` that fit best, only the first two are looked at: the second is chosen, and called minor, where its tonic
+    is heavier. Where two major scales tie, the first two are no relatives.
+    """
     total = histogram.sum()
     weights = histogram / total if total else histogram
-    scale = np.where(np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11)), 1, -1)
-    scores = np.array([np.dot(np.roll(scale, key), weights) for key in range(12)])
-    tonic = int(np.flatnonzero(scores >= scores.max() - 1e-12)[0])
-    minor = (tonic + 9) % 12
-    if weights[tonic] < weights[minor]:
-        return False, 9 - minor
-    return True, -tonic
+    scores = KEY_PROFILE @ weights
+    first, second = np.flatnonzero(scores == scores.max())[:2]
+    key = int(second if weights[first] < weights[second % 12] else first)
+    return key == first, -key if key < 12 else 21 - key
 
 
 def late_chords(events: Sequence[Event], *, programs: Collection[int] | None = None) -> list[int]:

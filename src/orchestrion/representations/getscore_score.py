@@ -27,11 +27,10 @@ from orchestrion.representations.getscore import (
     duration_codes,
     read_notes,
 )  # fmt: skip
-from orchestrion.representations.getscore_official import key_shift
 from orchestrion.representations.getscore_ruler import Ruler
 from orchestrion.representations.getscore_tracks import BASS, DRUMS, LEAD, Roles
 from orchestrion.theory.chord_hmm import best_path, pitch_vectors
-from orchestrion.theory.keys import Key
+from orchestrion.theory.keys import ALL_KEYS, Key
 
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
@@ -63,7 +62,9 @@ class Losses:
 
 
 def home_shift(score: ScoreTick, indices: Iterable[int] | None = None) -> tuple[Key | None, int]:
-    """The key of a score by its scale, and the semitones, −6 to 5, that bring it to C major or A minor.
+    """The key of a score, and the semitones, −6 to 5, that bring it to C major or A minor.
+
+    The scale that holds most of the music, by duration × velocity; of equal ones (relatives always are) the tonic that weighs most.
 
     Args:
         indices: tracks that count; all that have pitches by default.
@@ -77,8 +78,10 @@ def home_shift(score: ScoreTick, indices: Iterable[int] | None = None) -> tuple[
             histogram += np.bincount(notes["pitch"] % 12, weights=weight, minlength=12)[:12]
     if not histogram.any():
         return None, 0
-    major, shift = key_shift(histogram)
-    key = Key(-shift % 12, "major") if major else Key((9 - shift) % 12, "minor")
+    fits = np.array([histogram[sorted(key.scale)].sum() for key in ALL_KEYS])
+    best = [key for key, fit in zip(ALL_KEYS, fits, strict=True) if fit >= fits.max() * (1 - 1e-9)]
+    key = max(best, key=lambda key: histogram[key.tonic])
+    shift = (0 if key.mode == "major" else 9) - key.tonic
     return key, (shift + 6) % 12 - 6
 
 

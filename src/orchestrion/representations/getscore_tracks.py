@@ -78,11 +78,12 @@ class _Look:
     coverage: float
 
 
-def assign_tracks(score: ScoreTick, *, melody: int | None = None) -> Roles:
+def assign_tracks(score: ScoreTick, *, melody: int | None = None, lead: bool = True) -> Roles:
     """Shares out the tracks of a score.
 
     Args:
         melody: the track that is the lead, where it is known; found by name, program, register and texture by default.
+        lead: whether a track that is found to carry the tune becomes the lead; without, it goes with its family.
     """
     looks = [_look(track, score) for track in score.tracks]
     found: list[int | None] = []
@@ -92,7 +93,8 @@ def assign_tracks(score: ScoreTick, *, melody: int | None = None) -> Roles:
     if melody is None:
         candidates = [index for index in pitched if found[index] != BASS] or pitched
         melody = max(candidates, key=lambda index: _melodiousness(score.tracks[index], looks[index]), default=None)
-        leads = melody is not None and found[melody] != BASS and _leads(score.tracks[melody], looks[melody])
+        tuneful = melody is not None and found[melody] != BASS and _leads(score.tracks[melody], looks[melody])
+        leads = lead and tuneful
     else:
         leads = True
     if leads and melody is not None:

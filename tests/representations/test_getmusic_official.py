@@ -1,0 +1,233 @@
+"""The published preprocessing and its small functions, against every reference case that is there."""
+
+import json
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import getmusic_cases as reference
+
+from orchestrion.representations import getscore_official as official
+from orchestrion.representations.getscore import (
+    DURATIONS,
+    KINDS,
+    PROGRAMS,
+    ROOTS,
+    ROWS,
+    GetVocabulary,
+    duration_code,
+    parse_positions,
+)
+from orchestrion.representations.getscore_conditions import choose_tracks
+from orchestrion.systems.getmusic import published_rate
+from orchestrion.theory import chord_hmm
+
+
+def each(kind):
+    return pytest.mark.parametrize("folder", reference.cases(kind), ids=lambda folder: folder.name)
+
+
+def unrun(rows):
+    """Rows of [value, run] as an array."""
+    return np.array([[value for value, run in row for _ in range(run)] for row in rows])
+
+
+def notes_of(piece):
+    return [official.TickNote(*note) for note in piece["notes_program_start_end_pitch_velocity"]]
+
+
+def dictionary(folder):
+    named = reference.functions(folder).get("dictionary")
+    if isinstance(named, list):
+        return GetVocabulary.from_tokens(named)
+    for other in [*reference.cases("tokenizer")]:
+        return GetVocabulary.from_tokens(reference.functions(other)["dictionary"])
+    raise AssertionError("no case holds a dictionary")
+
+
+@each("tokenizer")
+def test_training_windows_grids_and_dictionary(folder):
+    case = reference.functions(folder)
+    vocabulary = GetVocabulary.from_tokens(case["dictionary"])
+    found = []
+    for name, piece in case["pieces"].items():
+        if piece["to_oct_says"] != "SUCCESS":
+            continue
+        events = official.training_events(notes_of(piece), piece["ticks_per_beat"], piece["tempo"])
+        windows = official.windows(events)
+        assert [[list(event) for event in window] for window in windows] == piece["training_windows"], name
+        for window, grid in zip(windows, piece["training_grids_run_length"], strict=True):
+            ours = official.training_grid(window, vocabulary)
+            assert (ours is None) == (grid is None), name
+            if grid is not None:
+                np.testing.assert_array_equal(ours, unrun(grid), name)
+        found += windows
+    threshold = reference.about(folder).get("dictionary_threshold", 1)
+    counts = official.count_groups(found)
+    built = GetVocabulary.build(counts, threshold=threshold)
+    assert list(built.tokens or ()) == case["dictionary"]
+    first, last = (json.loads(line) for line in case["make_dict_printed_ranges"])
+    assert [built.track_range(track) for track in range(6)] == list(zip(first, last, strict=True))
+
+
+@each("tokenizer")
+def test_inference_events_and_grids(folder):
+    case = reference.functions(folder)
+    vocabulary = GetVocabulary.from_tokens(case["dictionary"])
+    for name, piece in case["pieces"].items():
+        arguments = notes_of(piece), piece["ticks_per_beat"], piece["tempo"]
+        moved = official.inference_events(*arguments)
+        assert [list(event) for event in moved.events] == piece["inference_events_with_chords"], name
+        assert moved.shift == piece["pitch_shift"], name
+        chords = [[e.bar, ROOTS[e.pitch], KINDS[e.duration]] for e in moved.events if e.program == 129]
+        assert chords == piece["inference_chords"], name
+        for wanted in piece["F"]:
+            heard = {}
+            if wanted["chord_from_single"]:
+                heard = {"chord_programs": tuple(int(program) for program in wanted["condition_inst"])}
+            events = official.inference_events(*arguments, **heard).events
+            ours = official.inference_grid(events, wanted["conditional_tracks"], wanted["content_tracks"], vocabulary)
+            np.testing.assert_array_equal(ours.grid, unrun(wanted["x_run_length"]), name)
+            np.testing.assert_array_equal(ours.source, unrun(wanted["condition_run_length"]), name)
+            np.testing.assert_array_equal(ours.not_empty, unrun(wanted["not_empty_run_length"]), name)
+            assert (ours.tempo, ours.complete) == (wanted["tempo"], wanted["have_cond"]), name
+
+
+@each("functions")
+def test_codes(folder):
+    case = reference.functions(folder)
+    assert [duration_code(n) for n in range(len(case["duration_encode"]["out"]))] == case["duration_encode"]["out"]
+    assert list(DURATIONS) == case["duration_decode"]["out"]
+    tempo = case["tempo"]
+    assert [official.tempo_bin(bpm) for bpm in tempo["bpm"]] == tempo["bin"]
+    back = [official.bin_tempo(number) for number in range(len(tempo["bpm_back_preprocess"]))]
+    assert back == pytest.approx(tempo["bpm_back_preprocess"])
+    assert [int(bpm + 1e-9) for bpm in back] == tempo["bpm_back_inference"]
+    velocity = case["velocity"]
+    assert [official.velocity_code(v) for v in velocity["in"]] == velocity["code"]
+    assert [official.code_velocity(code) for code in velocity["code"]] == velocity["back"]
+    metres = case["time_signature"]
+    reduced = [official.reduce_time_signature(*metre) for metre in metres["in"]]
+    assert [list(metre) for metre in reduced] == metres["reduced"]
+    for metre, number in zip(reduced, metres["id"], strict=True):
+        if number is None:
+            with pytest.raises(ValueError, match="no id"):
+                official.time_signature_id(*metre)
+        else:
+            assert official.time_signature_id(*metre) == number
+
+
+@each("functions")
+def test_key_normalisation(folder):
+    for one in reference.functions(folder)["normalize_to_c_major"]["cases"]:
+        moved = official.normalise_key([official.Event(*event) for event in one["events"]])
+        assert (moved.major, moved.shift) == (one["is_major"], one["pitch_shift"])
+        assert [event.pitch for event in moved.events] == one["pitches_after"]
+
+
+@each("functions")
+def test_chord_inference(folder):
+    case = reference.functions(folder)["chord_inference"]
+    order = case["chord_order"]
+    for one in case["cases"]:
+        starts, ends, pitches = zip(*one["notes_start_end_pitch"], strict=True)
+        borders = one["frame_boundaries"]
+        vectors = chord_hmm.pitch_vectors(starts, ends, pitches, borders)
+        np.testing.assert_allclose(vectors, one["pitch_vectors"], atol=1e-6)
+        assert [order[chord] for chord in chord_hmm.best_path(vectors)] == one["chords"]
+        right = chord_hmm.best_path(chord_hmm.pitch_vectors(starts, ends, pitches, borders[1:]))
+        assert [order[chord] for chord in right] == one["chords_with_boundaries_from_16"]
+    prior = chord_hmm.key_chord_distribution()
+    np.testing.assert_allclose(prior[0], case["key_chord_distribution_key0"], rtol=1e-9)
+    assert (prior**2).sum() == pytest.approx(case["key_chord_distribution_sum_of_squares"], rel=1e-9)
+    same = chord_hmm.same_key_transitions()
+    change = chord_hmm.KEY_CHANGE / 11 * prior
+    for (old, new), value in case["transition_entries"]:
+        (key, chord), (next_key, next_chord) = divmod(old, chord_hmm.CHORDS), divmod(new, chord_hmm.CHORDS)
+        ours = same[key, chord, next_chord] if key == next_key else change[next_key, next_chord]
+        assert ours == pytest.approx(value, rel=1e-9)
+
+
+@each("functions")
+def test_learning_rate(folder):
+    case = reference.functions(folder)["learning_rate"]
+    rates = [
+        published_rate(
+            n, peak=case["warmup_lr"], start=case["base_lr"], floor=case["min_lr"], warmup=case["warmup"],
+            steps=case["T_max"], quirks="official",
+        )
+        for n in case["n"]
+    ]  # fmt: skip
+    assert rates == pytest.approx(case["lr"], rel=1e-6)
+    right = [
+        published_rate(n, peak=1.0, start=0.03, floor=0.01, warmup=case["warmup"], steps=case["T_max"])
+        for n in range(1, 3000)
+    ]
+    assert max(right) == pytest.approx(1.0, abs=1e-12)
+    assert all(b >= a for a, b in pairwise(right[: case["warmup"]]))
+
+
+class Script:
+    """Answers with the draws of a case, and sees that the right ones are asked for."""
+
+    def __init__(self, draws):
+        self.draws = iter(draws)
+
+    def chance(self, share):
+        _, low, high, value = next(self.draws)
+        return value - low < share * (high - low + 1) - 1e-9
+
+    def integer(self, low, high):
+        _, *wanted, value = next(self.draws)
+        assert [low, high] == wanted
+        return value
+
+    def choice(self, options):
+        _, wanted, value = next(self.draws)
+        assert [list(o) if isinstance(o, tuple) else o for o in options] == wanted
+        return tuple(value) if isinstance(value, list) else value
+
+
+@each("functions")
+def test_training_collator(folder):
+    vocabulary = dictionary(folder)
+    for case in reference.functions(folder)["training_collator"]["cases"]:
+        grid = np.full((ROWS, 512), vocabulary.pad)
+        grid[:, case["content_columns"] :] = vocabulary.empty
+        grid[case["empty_rows"]] = vocabulary.empty
+        ours = choose_tracks(grid, vocabulary, Script(case["draws"]))
+        assert (ours.tokens == vocabulary.empty).all(1).tolist() == case["row_is_empty_after"]
+        assert ours.source[:, 0].astype(int).tolist() == case["source_row"]
+        assert ours.source[:, 450].astype(int).tolist() == case["source_row_at_column_450"]
+        assert (ours.tokens != vocabulary.empty).sum(1).tolist() == case["not_empty_columns_per_row"]
+
+
+@each("functions")
+def test_decoding(folder):
+    case, vocabulary = reference.functions(folder)["decode"], dictionary(folder)
+    grid = np.array(case["grid"])
+    events = official.decode_events(grid, vocabulary, shift=0, tempo=case["tempo_bin"])
+    assert " ".join(f"<{n}-{value}>" for event in events for n, value in enumerate(event)) == case["events"]
+    events = official.decode_events(grid, vocabulary, shift=case["pitch_shift"], tempo=case["tempo_bin"])
+    notes = official.to_ticks(events, case["ticks_per_beat"])
+    for part in case["instruments"]:
+        program = 128 if part["is_drum"] else part["program"]
+        ours = sorted([n.start, n.end, n.pitch, n.velocity] for n in notes if n.program == program)
+        assert ours == sorted(part["notes"])
+    assert len(notes) == sum(len(part["notes"]) for part in case["instruments"])
+    assert {n.program for n in notes} <= set(PROGRAMS)
+
+
+@each("functions")
+def test_position_strings(folder):
+    for case in reference.functions(folder)["position_strings"]["cases"]:
+        if isinstance(case["mask_14x10"], str):  # the published code raises
+            with pytest.raises(ValueError):
+                parse_positions(case["text"], ROWS, 10)
+            continue
+        wanted = np.array(case["mask_14x10"]).astype(bool)
+        np.testing.assert_array_equal(parse_positions(case["text"], *wanted.shape), wanted)
