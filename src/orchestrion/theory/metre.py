@@ -1,16 +1,14 @@
-"""Metres: how bars divide into beats and pulses, how strong each position is, and which metre notes suggest."""
+"""Metres: how bars divide into beats and pulses, and how strong each position is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from orchestrion.media.timeline import beat_quarters
-
-CANDIDATES = ((4, 4), (3, 4), (2, 4), (6, 8), (9, 8), (12, 8), (5, 4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,30 +94,3 @@ def syncopation(onsets: Iterable[int], metre: Metre, *, positions: int) -> float
         between = [weights[p % positions] for p in range(place + 1, following)]
         total += max(max(between, default=0.0) - weights[place], 0.0)
     return total
-
-
-def find_metre(
-    onsets: Sequence[float], weights: Sequence[float], *, candidates: Sequence[tuple[int, int]] = CANDIDATES
-) -> tuple[int, int] | None:
-    """The metre in which weighty onsets fall on strong positions; None without onsets.
-
-    The metre whose `beat_strengths` correlate best (Pearson) with the weight of the onsets at each twelfth of a quarter
-    in the bar; of equals the first candidate.
-
-    Args:
-        onsets: quarters from a bar line.
-        weights: of each onset, for instance its duration or velocity.
-    """
-    if not len(onsets):
-        return None
-    scores = []
-    for numerator, denominator in candidates:
-        metre = Metre(numerator, denominator)
-        positions = round(metre.bar * 12)
-        place = np.rint(np.asarray(onsets) * 12).astype(int) % positions
-        profile = np.bincount(place, weights=np.asarray(weights, float), minlength=positions)
-        strengths = beat_strengths(metre, positions=positions)
-        spread = profile.std() * strengths.std()
-        cover = ((profile - profile.mean()) * (strengths - strengths.mean())).mean() / spread if spread > 0 else 0.0
-        scores.append(cover)
-    return candidates[int(np.argmax(scores))]

@@ -71,7 +71,8 @@ def spelled(pitch_classes: np.ndarray, *, key: Key) -> Float[np.ndarray, "*notes
 def nearest_key(histogram: Float[np.ndarray, " 12"]) -> Key | None:
     """The key whose position is nearest to the centre of the pitch classes, spelled for it; None where there are none.
 
-    Of all 24 keys (ties: the first of `ALL_KEYS`).
+    Of all 24 keys (ties: the first of `ALL_KEYS`). The published method; because every key spells the music anew, a
+    key a major third away is often as near, and `keys.find_key` is right more often.
     """
     if not histogram.any():
         return None
