@@ -30,7 +30,7 @@ def draw(grammar, generator, most=20_000):
         grammar.advance(token)
         tokens.append(token)
         assert len(tokens) < most
-    return tokens[:-1]
+    return tokens[:-1] if tokens[-1] == VOCABULARY.eos else tokens
 
 
 def write(texts, *, generators, grammars, temperature, top_p, progress=None):
@@ -232,3 +232,9 @@ def test_the_best_candidate_is_kept():
         for candidates in (1, 6)
     )  # fmt: skip
     assert best > first + 0.1
+
+
+def test_a_length_that_nobody_gave_is_drawn():
+    lengths = {len(piece("a tune for flute", str(seed)).arrangement.bars) for seed in range(8)}
+    assert len(lengths) > 2
+    assert all(8 <= bars <= 32 for bars in lengths)

@@ -116,8 +116,9 @@ def sample(
             if grammars is not None:
                 grammars[row].advance(token)
             ended[row] = token == end or (grammars is not None and grammars[row].done)
-            if not ended[row]:
+            if token != end:
                 written[row].append(token)
+            if not ended[row]:
                 going.append(index)
         if progress is not None:
             progress(count + 1)

@@ -14,7 +14,6 @@ from orchestrion.representations.orchestration import BAND_GENRES, assign_roles
 from orchestrion.representations.prompt import MusicRequest
 from orchestrion.theory.keys import ALL_KEYS, Key
 
-USUAL_BARS = 16  # the length of a tune that nobody gave a length
 TEMPO_MARGIN = 0.03  # of tempo tokens at the borders of a range that is asked for
 FORMS = {  # phrases, by their number: something returns, something changes
     2: ("AA",),

@@ -27,6 +27,7 @@ from orchestrion.representations.arrangement import (
 from orchestrion.theory.chords import Chord
 
 KIT = 128  # the drum kit among the programs
+USUAL_LENGTHS = (8, 32)  # bars of a piece that nobody gave a length: those of the corpus
 SHORTEST_LAST = 5  # steps before the end after which no note begins: what starts later sounds cut off
 
 
@@ -41,7 +42,8 @@ class Plan:
         without: programs that must not play (128 = drums), where the model chooses.
         drums: whether there must be drums, where the model chooses.
         bars: number of bars.
-        parts_only: the sequence ends after the parts, before the first bar.
+        head_only: the sequence ends with the first bar's token, which tells how many bars there are; between 8 and 32
+            where `bars` is None.
         repeats: bar → how many bars earlier its chords and melody were played (the form of the piece).
         cadence: whether the last bar must stand on the tonic chord.
     """
@@ -55,7 +57,7 @@ class Plan:
     without: frozenset[int] = frozenset()
     drums: bool | None = None
     bars: int | None = None
-    parts_only: bool = False
+    head_only: bool = False
     repeats: Mapping[int, int] = field(default_factory=dict)
     cadence: bool = True
 
@@ -161,11 +163,9 @@ class ArrangementGrammar:
         self._range(mask, "Level")
 
     def _allow_left(self, mask: np.ndarray) -> None:
-        if self.plan.parts_only:
-            mask[self.v.eos] = True
-            return
         if self._bars is None:
-            self._range(mask, "Left", 3)  # a piece has at least four bars
+            fewest, most = USUAL_LENGTHS if self.plan.head_only else (4, MAX_BARS_LEFT)
+            self._range(mask, "Left", fewest - 1, most)
             return
         left = min(self._bars - self._bar - 1, MAX_BARS_LEFT)
         if left > 0:
@@ -294,6 +294,7 @@ class ArrangementGrammar:
             self._state = "role"
         elif kind == "Left":
             self._begin_bar(value)
+            self.done = self.plan.head_only
         elif kind == "Role":
             self._part += 1
             self._filled[value].append(False)

@@ -13,7 +13,7 @@ from symusic.core import ScoreTick
 from orchestrion.errors import OptionError
 from orchestrion.representations.arrangement import Arrangement, ArrangementVocabulary, decode
 from orchestrion.representations.arrangement_check import craft
-from orchestrion.representations.arrangement_choice import USUAL_BARS, Wishes, choose_form, describe_choice
+from orchestrion.representations.arrangement_choice import Wishes, choose_form, describe_choice
 from orchestrion.representations.arrangement_grammar import ArrangementGrammar, Plan
 from orchestrion.representations.arrangement_score import to_score
 
@@ -83,13 +83,15 @@ def compose(
         OptionError: a length that is asked for is out of range.
     """
     rngs = [random.Random(one.seed) for one in commissions]
-    heads = [
-        _Job(one.text, replace(one.wishes.plan, parts_only=True), (rng.getrandbits(62),))
-        for one, rng in zip(commissions, rngs, strict=True)
-    ]
-    drawn = _write(write, vocabulary, heads, temperature=temperature, top_p=top_p)
+    heads = write(
+        [one.text for one in commissions],
+        generators=[torch.Generator().manual_seed(rng.getrandbits(62)) for rng in rngs],
+        grammars=[ArrangementGrammar(vocabulary, replace(one.wishes.plan, head_only=True)) for one in commissions],
+        temperature=temperature,
+        top_p=top_p,
+    )
     outlines = [
-        _outline(rows[0], one.wishes, vocabulary, rng) for rows, one, rng in zip(drawn, commissions, rngs, strict=True)
+        _outline(head, one.wishes, vocabulary, rng) for head, one, rng in zip(heads, commissions, rngs, strict=True)
     ]
     jobs = [
         _Job(one.text, plan, tuple(rng.getrandbits(62) for _ in range(candidates)))
@@ -116,8 +118,9 @@ class _Outline:
     form: str
 
 
-def _outline(head: Arrangement, wishes: Wishes, v: ArrangementVocabulary, rng: random.Random) -> _Outline:
-    """Fixes what was drawn, and lays out the length that is asked for."""
+def _outline(tokens: list[int], wishes: Wishes, v: ArrangementVocabulary, rng: random.Random) -> _Outline:
+    """Fixes what was drawn, and lays out the length that is asked for, or drawn where none is."""
+    head = decode(tokens, v)
     fixed = Plan(
         genre=(v.genre(head.genre),),
         metre=(v.ids[f"Metre_{head.metre[0]}/{head.metre[1]}"],),
@@ -125,7 +128,7 @@ def _outline(head: Arrangement, wishes: Wishes, v: ArrangementVocabulary, rng: r
         key=(v.ids[f"Key_{head.key}"],),
         parts=tuple((part.role, (part.program,)) for part in head.parts),
     )
-    bars = wishes.bars or USUAL_BARS
+    bars = wishes.bars or v.value(tokens[-1]) + 1
     if wishes.seconds is not None:
         quarters = wishes.seconds * (wishes.tempo or head.tempo) / 60
         bars = max(round(quarters * head.metre[1] / (4 * head.metre[0])), 1)
