@@ -76,7 +76,7 @@ def test_a_grammar_leads():
         max_steps=9,
         grammars=[Counting(), Counting()],
     )
-    assert written == [[1, 2], [1, 2]]
+    assert written == [[1, 2, 3], [1, 2, 3]]
 
 
 def run(seeds, end=None, dropping=True):
