@@ -276,6 +276,11 @@ class MidiCaps(System):
             blocks=official,
         )
 
+    def spelled_out(self) -> dict[str, Any]:
+        """The words and genres themselves."""
+        words = {"words": self.text.vocabulary.words[2:]} if isinstance(self.text, WordText) else {}
+        return {**words, **({"genres": self.arrangement.genres} if self.arrangement is not None else {})}
+
     # Objective --------------------------------------------------------------------------------------------------------
 
     def loss(self, tokens: Int[Tensor, "batch time"], texts: Sequence[str]) -> Loss:

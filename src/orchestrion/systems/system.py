@@ -71,6 +71,10 @@ class System(nn.Module):
         """
         raise OptionError(f"{self.card.name} has no training stages.")
 
+    def spelled_out(self) -> dict[str, Any]:
+        """What arguments that were given by a name stand for, so that a file does not depend on what it means later."""
+        return {}
+
     @property
     def parameter_count(self) -> int:
         """Learned numbers."""
@@ -84,7 +88,7 @@ class System(nn.Module):
         """
         header = {
             "system": self.card.name,
-            "arguments": json.dumps(self.arguments),
+            "arguments": json.dumps({**self.arguments, **self.spelled_out()}),
             "licence": self.card.licence,
             **{key: value if isinstance(value, str) else json.dumps(value) for key, value in (metadata or {}).items()},
         }
