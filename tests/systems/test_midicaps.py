@@ -7,7 +7,6 @@ import torch
 
 from orchestrion.data.corpus import load_corpus
 from orchestrion.errors import OptionError, PromptError
-from orchestrion.hub.weights import bundled_path
 from orchestrion.systems.midicaps import MidiCaps, Text2MidiNetwork
 from orchestrion.theory.keys import Key
 from orchestrion.training.captioned_pieces import CaptionedPieces
@@ -180,7 +179,6 @@ def test_the_published_size_writes_published_tokens():
         assert model.generate("a tune", n=2, seed=1)[1].score.tracks == made[1].score.tracks
 
 
-@pytest.mark.skipif(bundled_path("midicaps") is None, reason="no weights ship")
 def test_the_bundled_weights_make_music():
     from orchestrion.evaluation.text_control import measure_control
     from orchestrion.systems.registry import load
