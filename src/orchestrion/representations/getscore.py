@@ -153,8 +153,8 @@ class GetVocabulary:
         wanted = [letter for letter, size in zip(LETTERS, sizes, strict=True) for _ in range(size)]
         if list(tokens[: len(head)]) != head or list(tokens[len(tokens) - len(tail) :]) != tail or letters != wanted:
             raise InputError(
-                "The dictionary is not one of GETMusic: it must hold T1–T15, <pad>, the tokens M, B, D, G, P, S in this order, "
-                "twelve chord roots and eight chord kinds."
+                "The dictionary is not one of GETMusic: it must hold T1–T15, <pad>, the tokens M, B, D, G, P, S in "
+                "this order, twelve chord roots and eight chord kinds."
             )
         return cls(sizes, tokens)
 

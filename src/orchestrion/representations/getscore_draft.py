@@ -12,12 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from orchestrion.representations.getscore import CHORD_ROW, PROGRAMS, TRACKS, VELOCITIES, GetVocabulary
+from orchestrion.representations.getscore import (
+    CHORD_ROW,
+    COLUMNS_PER_QUARTER,
+    DURATIONS,
+    PROGRAMS,
+    TRACKS,
+    VELOCITIES,
+    GetVocabulary,
+    read_notes,
+)  # fmt: skip
 from orchestrion.representations.getscore_conditions import CHORDS
 from orchestrion.representations.getscore_ruler import Ruler
 from orchestrion.representations.getscore_score import (
     Losses,
     bar_chords,
+    chord_state,
     empty_grid,
     gather,
     home_shift,
@@ -26,8 +36,9 @@ from orchestrion.representations.getscore_score import (
     write_chords,
     write_groups,
 )  # fmt: skip
-from orchestrion.representations.getscore_tracks import DRUMS, Roles
+from orchestrion.representations.getscore_tracks import DRUMS, LEAD, Roles
 from orchestrion.theory.chord_inference import CHORD_OF_STATE
+from orchestrion.theory.harmony import MelodyNote, harmonise
 from orchestrion.theory.keys import Key
 
 if TYPE_CHECKING:
@@ -106,6 +117,34 @@ class Draft:
         everywhere = self.grid.copy()
         write_chords(everywhere, chords, self.ruler, self.vocabulary)
         self.grid[CHORD_ROW:, self.columns((first, last))] = everywhere[CHORD_ROW:, self.columns((first, last))]
+
+    def harmonise_lead(self) -> bool:
+        """Writes a chord a bar that suits the lead, where it is read and all bars, but for a pick-up, are of one
+        length; says whether.
+
+        A melody alone tells too little for `hear_chords`; cadences and harmonic functions do (`theory.harmony`).
+        """
+        lengths = np.diff(self.ruler.bars)
+        pickup = int(len(lengths) > 1 and lengths[0] < lengths[1])
+        full = lengths[pickup:]
+        zero = int(self.ruler.bars[pickup])
+        tune = [
+            MelodyNote(
+                (note.column - zero) / COLUMNS_PER_QUARTER,
+                DURATIONS[note.duration] / COLUMNS_PER_QUARTER,
+                note.pitches[0],
+            )
+            for note in read_notes(self.grid, self.vocabulary)
+            if note.track == LEAD
+        ]
+        if not len(full) or (full != full[0]).any() or not any(note.onset >= 0 for note in tune):
+            return False
+        home = Key(9, "minor") if self.key is not None and self.key.mode == "minor" else Key(0, "major")
+        bar = float(full[0]) / COLUMNS_PER_QUARTER
+        spans = harmonise(tune, home, self.ruler.metres[pickup], bars=len(full), slot=bar)
+        states = [chord_state(span.chord) for span in spans for _ in range(round((span.end - span.start) / bar))]
+        write_chords(self.grid, [states[0]] * pickup + states, self.ruler, self.vocabulary)
+        return True
 
     def new_track(self, track: int, *, program: int | None = None, name: str | None = None) -> Any:
         """A track of a score with the notes that the grid has in one of the six."""

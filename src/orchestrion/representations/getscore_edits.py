@@ -12,8 +12,14 @@ from orchestrion.representations.getscore import TRACKS, GetVocabulary
 from orchestrion.representations.getscore_draft import Draft, same_part
 from orchestrion.representations.getscore_ruler import Ruler
 from orchestrion.representations.getscore_tracks import (
-    ALIASES, DRUMS, LEAD, PIANO, assign_tracks, select_tracks, track_number
-)  # fmt: skip
+    ALIASES,
+    DRUMS,
+    LEAD,
+    PIANO,
+    assign_tracks,
+    select_tracks,
+    track_number,
+)
 
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
@@ -36,20 +42,20 @@ class Edit:
 
 
 def arrangement(score: ScoreTick, vocabulary: GetVocabulary, *, add: Sequence[str], keep: Sequence[str] = ()) -> Edit:
-    """Tracks that are kept and others of the six that are added. Where a lead is to be added, none of those kept is taken for it, unless
-    it is named as the lead.
+    """Tracks that are kept and others of the six that are added. Where a lead is to be added, none of those kept is
+    taken for it, unless it is named as the lead.
 
     Raises:
         OptionError: a name is unknown, nothing is added, or what is to be added is kept.
         InputError: the metre cannot be served, or the piece is too long.
     """
-    roles = assign_tracks(score)
-    read = (
-        select_tracks(keep, score, roles) if keep else [i for i, track in enumerate(score.tracks) if len(track.notes)]
-    )
     targets = sorted({track_number(name) for name in add})
     if not targets:
         raise OptionError("Nothing is to be added; name tracks such as bass, drums, piano.")
+    named = any(ALIASES.get(name.strip().lower(), name.strip().lower()) == TRACKS[LEAD] for name in keep)
+    roles = assign_tracks(score, lead=named or LEAD not in targets)
+    there = [index for index, track in enumerate(score.tracks) if len(track.notes)]
+    read = select_tracks(keep, score, roles) if keep else there
     if both := [TRACKS[track] for track in targets if track in {roles.of[index] for index in read}]:
         raise OptionError(f"The piece has {both[0]} already; name the tracks to keep without it, or add another.")
     draft = Draft.open(score, roles, vocabulary, read=read)
@@ -144,7 +150,7 @@ def harmonisation(score: ScoreTick, vocabulary: GetVocabulary, *, melody: str | 
         made.tracks.append(draft.new_track(PIANO, name="chords"))
         return made
 
-    return Edit(draft, finish, (0, bars), {"melody": score.tracks[chosen].name})
+    return Edit(draft, finish, report={"melody": score.tracks[chosen].name})
 
 
 def _pitched(score: ScoreTick, draft: Draft) -> set[int]:

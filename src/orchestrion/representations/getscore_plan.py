@@ -11,12 +11,12 @@ import numpy as np
 
 from orchestrion.analysis.instruments import instrument_name
 from orchestrion.errors import OptionError
-from orchestrion.representations.getscore import PROGRAMS, QUALITIES, TRACKS, GetVocabulary
+from orchestrion.representations.getscore import PROGRAMS, TRACKS, GetVocabulary
 from orchestrion.representations.getscore_draft import CHORDS, Draft
 from orchestrion.representations.getscore_ruler import MOST_BARS, Ruler
-from orchestrion.representations.getscore_score import Losses, empty_grid, write_chords
+from orchestrion.representations.getscore_score import Losses, chord_state, empty_grid, write_chords
 from orchestrion.representations.getscore_tracks import BASS, DRUMS, LEAD, PIANO, SOLO_PROGRAMS, Roles, family
-from orchestrion.theory.chords import INTERVALS, Chord
+from orchestrion.theory.chords import Chord
 from orchestrion.theory.keys import Key
 
 if TYPE_CHECKING:
@@ -65,10 +65,10 @@ class PiecePlan:
         draft = Draft(self._blank(), Roles((), None), ruler, vocabulary, self.key, shift, grid, (), Losses())
         draft.ask(self.programs)
         if self.chords:
-            states = [_state(chord.transpose(shift)) for chord in self.chords]
+            states = [chord_state(chord.transpose(shift)) for chord in self.chords]
             write_chords(grid, [states[bar % len(states)] for bar in range(self.bars)], ruler, vocabulary)
         elif chords:
-            home = _state(Chord(0, "maj") if self.key.mode == "major" else Chord(9, "min"))
+            home = chord_state(Chord(0, "maj") if self.key.mode == "major" else Chord(9, "min"))
             write_chords(grid, [home] * self.bars, ruler, vocabulary)
             if self.bars > 2:
                 draft.ask([CHORDS], (1, self.bars - 1))
@@ -183,7 +183,7 @@ def _cast(request: MusicRequest, unserved: list[str], chosen: list[str]) -> dict
             cast[track] = program
         elif program != leader:
             unserved.append(
-                f"GETMusic has one track of the kind of {instrument_name(program)}, which {instrument_name(cast[track])} plays."
+                f"GETMusic has one track for {instrument_name(program)} and {instrument_name(cast[track])}."
             )
     if request.drums:
         cast[DRUMS] = DRUM_KIT
@@ -204,15 +204,3 @@ def _wanted(track: int, request: MusicRequest) -> bool:
     if track == DRUMS:
         return request.drums is not False
     return not any(family(program) == track for program in request.excluded)
-
-
-def _state(chord: Chord) -> int:
-    """The chord as `theory.chord_hmm` numbers it; a quality that it lacks becomes the one with the most tones in
-    common."""
-    assert chord.root is not None
-    if chord.quality in QUALITIES:
-        kind = QUALITIES.index(chord.quality)
-    else:
-        tones = set(INTERVALS[chord.quality])
-        kind = max(range(len(QUALITIES)), key=lambda k: len(tones & set(INTERVALS[QUALITIES[k]])) - 0.1 * k)
-    return 1 + len(QUALITIES) * chord.root + kind

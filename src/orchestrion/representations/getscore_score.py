@@ -20,6 +20,7 @@ from orchestrion.representations.getscore import (
     COLUMNS_PER_QUARTER,
     DURATIONS,
     KINDS,
+    QUALITIES,
     ROWS,
     TRACKS,
     GetVocabulary,
@@ -30,6 +31,7 @@ from orchestrion.representations.getscore import (
 from orchestrion.representations.getscore_ruler import Ruler
 from orchestrion.representations.getscore_tracks import BASS, DRUMS, LEAD, Roles
 from orchestrion.theory.chord_hmm import best_path, pitch_vectors
+from orchestrion.theory.chords import INTERVALS, Chord
 from orchestrion.theory.keys import ALL_KEYS, Key
 
 if TYPE_CHECKING:
@@ -64,7 +66,8 @@ class Losses:
 def home_shift(score: ScoreTick, indices: Iterable[int] | None = None) -> tuple[Key | None, int]:
     """The key of a score, and the semitones, −6 to 5, that bring it to C major or A minor.
 
-    The scale that holds most of the music, by duration × velocity; of equal ones (relatives always are) the tonic that weighs most.
+    The scale that holds most of the music, by duration × velocity; of equal ones (relatives always are) the tonic that
+    weighs most.
 
     Args:
         indices: tracks that count; all that have pitches by default.
@@ -179,6 +182,16 @@ def bar_chords(score: ScoreTick, ruler: Ruler, indices: Iterable[int], *, shift:
     vectors = pitch_vectors(time, time + duration, pitch.astype(int) + shift, edges[1:-1])
     chords = best_path(vectors)
     return np.where(vectors.any(1), chords, 0)
+
+
+def chord_state(chord: Chord) -> int:
+    """A chord as `bar_chords` numbers it; a quality that it lacks becomes the one with the most tones in common."""
+    if chord.root is None:
+        return 0
+    tones = set(INTERVALS[chord.quality])
+    shared = [len(tones & set(INTERVALS[quality])) - len(set(INTERVALS[quality]) - tones) for quality in QUALITIES]
+    kind = QUALITIES.index(chord.quality) if chord.quality in QUALITIES else int(np.argmax(shared))
+    return 1 + len(KINDS) * chord.root + kind
 
 
 def write_chords(grid: np.ndarray, chords: Sequence[int] | np.ndarray, ruler: Ruler, vocabulary: GetVocabulary) -> None:

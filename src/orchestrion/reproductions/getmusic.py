@@ -1,8 +1,8 @@
 """GETMusic in small: does what is given help, whatever it is? (Lv et al. 2023, arXiv 2305.10841, tables 1 and 3)
 
-The bundled miniature writes the accompaniment of held-out tunes from the lead with its chords, from the lead, and from nothing; chords
-are heard in what it wrote and compared, bar by bar, with those of the reference. Two small networks, one of which is not told which
-cells are given, are trained side by side.
+The bundled miniature writes the accompaniment of held-out tunes from the lead with its chords, from the lead, and from
+nothing; chords are heard in what it wrote and compared, bar by bar, with those of the reference. Two small networks,
+one of which is not told which cells are given, are trained side by side.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ import torch
 
 from orchestrion.data.corpus import load_corpus
 from orchestrion.representations.getscore import (
-    CHORD_ROW, COLUMNS_PER_QUARTER, DURATIONS, GetVocabulary, legal_share, read_notes
+    CHORD_ROW,
+    DURATIONS,
+    GetVocabulary,
+    legal_share,
+    read_notes,
 )  # fmt: skip
 from orchestrion.representations.getscore_tracks import DRUMS, LEAD
 from orchestrion.representations.getscore_windows import Window
@@ -100,16 +104,18 @@ def run(
             ),
         ),
         method=(
-            f"{len(held_out)} windows of eight bars in 4/4 from the test split of the compact corpus, whose tunes occur in no training "
-            "piece. The bundled miniature writes every pitched accompanying track that the reference has there, in 50 steps; drums are "
-            "left out. Chords are heard in what it wrote, the lead not counted, by the hidden Markov model, one a bar; a bar is right if "
-            "root and kind are those heard in the whole reference. The control is the same model with no source at all, and the "
-            "reference's own accompaniment shows what the measure allows.",
-            "Legal cells: of the cells that hold a pitch or a duration, those that hold both, where cells are drawn one by one as the "
-            "published sampler does. The sampler of the tasks draws both together and is legal by construction.",
-            f"Condition flags: two networks ({SMALL}) start from the same weights where they have the same, see the same "
-            f"{training_steps} batches, and are compared by the loss on held-out pieces. This is far less training than the paper's, "
-            "so that it shows the direction at best.",
+            f"{len(held_out)} windows of eight bars in 4/4 from the test split of the compact corpus, whose tunes "
+            "occur in no training piece. The bundled miniature writes every pitched accompanying track that the "
+            "reference has there, in 50 steps; drums are left out. Chords are heard in what it wrote, the lead not "
+            "counted, by the hidden Markov model, one a bar; a bar is right if root and kind are those heard in the"
+            " whole reference. The control is the same model with no source at all, and the reference's own "
+            "accompaniment shows what the measure allows.",
+            "Legal cells: of the cells that hold a pitch or a duration, those that hold both, where cells are drawn"
+            " one by one as the published sampler does. The sampler of the tasks draws both together and is legal "
+            "by construction.",
+            f"Condition flags: two networks ({SMALL}) start from the same weights where they have the same, see the "
+            f"same {training_steps} batches, and are compared by the loss on held-out pieces. This is far less "
+            "training than the paper's, so that it shows the direction at best.",
         ),
         command="orchestrion reproduce getmusic --seeds " + ",".join(map(str, seeds)),
         seeds=tuple(seeds),
@@ -121,7 +127,8 @@ def run(
 
 
 def test_windows(model: GETMusic, count: int) -> list[Window]:
-    """Held-out windows in 4/4 that are full and have a lead and something pitched beside it, one a piece at the most."""
+    """Held-out windows in 4/4 that are full and have a lead and something pitched beside it, one a piece at the
+    most."""
     found: list[Window] = []
     for piece in load_corpus("compact", split="test"):
         if piece.metre != (4, 4) or len(found) >= count:

@@ -111,6 +111,10 @@ class GetMusicNetwork(nn.Module):
         self.columns_out = nn.Sequential(nn.Linear(width, column), nn.SiLU(), nn.Linear(column, column))
         self.head_bias = nn.Parameter(torch.zeros(classes))
         nn.init.normal_(self.tokens.weight, std=embedding**-0.5)
+        if self.flags is not None:  # small at first: what is added to every cell must not drown the tokens
+            nn.init.normal_(self.flags.weight, std=0.02)
+        nn.init.zeros_(self.time[2].get_parameter("weight"))
+        nn.init.zeros_(self.time[2].get_parameter("bias"))
         for places in self.places or ():
             nn.init.normal_(places.get_parameter("weight"), std=0.1)
 
@@ -209,7 +213,7 @@ class GETMusic(System):
         code="https://github.com/microsoft/muzic",
         code_licence="MIT",
         claims=(
-            "An accompaniment written to a given lead keeps the reference's chords better, by 20 points, than one written to nothing.",
+            "An accompaniment to a given lead keeps the chords better, by 20 points, than one written to nothing.",
             "It keeps them no worse where the chords are given as well.",
             "A network that is not told which cells are given is not better.",
             "At least nine tenths of the written cells are legal: a pitch has a duration and a duration a pitch.",
@@ -231,10 +235,10 @@ class GETMusic(System):
             "chord_share": 0.6,
             "chord_target_share": 0.15,
             "span_share": 0.3,
-            "batch_size": 32,
-            "training_steps": 1500,
+            "batch_size": 16,
+            "training_steps": 4000,
             "learning_rate": 1e-3,
-            "warmup": 100,
+            "warmup": 200,
             "average_decay": 0.999,
             "average_every": 1,
             "precision": "bfloat16",
@@ -389,7 +393,9 @@ class GETMusic(System):
     ) -> Float[Tensor, "batch rows columns"]:
         """−log p(x_0) of the cells marked, among the classes of their rows; 0 elsewhere."""
         found = torch.zeros(x0.shape, device=x0.device)
-        with torch.autocast(x0.device.type, enabled=False):  # the numbers of cells vary, and kernels for bfloat16 are made for each
+        with torch.autocast(
+            x0.device.type, enabled=False
+        ):  # the numbers of cells vary, and kernels for bfloat16 are made for each
             for row in range(ROWS):
                 chosen, classes = cells[:, row], self.get_buffer(f"classes_{row}")
                 truth = torch.searchsorted(classes, x0[:, row][chosen])
@@ -763,13 +769,18 @@ class GETMusic(System):
         return self.chord_target_share > 0
 
     def _edit(self, edit: Edit, seed: int, temperature: float, steps: int | None, progress: Progress | None) -> Music:
-        """Writes a draft. Chords are as heard in the notes; where they cannot be heard they are written, too."""
+        """Writes a draft. Its chords are those heard in the notes; for a melody alone, those that suit it; where there
+        is neither, or the bars are yet to be written, the model writes them first."""
         draft = edit.draft
         draft.hear_chords()
-        bars = edit.chord_bars if edit.chord_bars or draft.tells_harmony else (0, len(draft.ruler.metres))
-        if bars and self.writes_chords:
+        bars, source = edit.chord_bars, "notes"
+        if bars is None and not draft.tells_harmony:
+            source = "melody" if draft.harmonise_lead() else "notes"
+            bars = (0, len(draft.ruler.metres)) if source == "notes" else None
+        if bars is not None and self.writes_chords:
             draft.ask([CHORDS], bars)
-        draft.notes["chords_from"] = "model" if bars and self.writes_chords else "notes"
+            source = "model"
+        draft.notes["chords_from"] = source
         self._write(draft, seed, temperature, steps, progress)
         return Music(edit.finish(), {**draft.report(), **edit.report})
 
