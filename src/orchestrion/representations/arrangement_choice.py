@@ -15,15 +15,7 @@ from orchestrion.representations.prompt import MusicRequest
 from orchestrion.theory.keys import ALL_KEYS, Key
 
 TEMPO_MARGIN = 0.03  # of tempo tokens at the borders of a range that is asked for
-FORMS = {  # phrases, by their number: something returns, something changes
-    2: ("AA",),
-    3: ("ABA", "AAB"),
-    4: ("AABA", "ABAC", "AABB", "ABAB"),
-    5: ("AABBA", "ABACA"),
-    6: ("AABBAA", "ABACAB"),
-    7: ("AABBAAB", "ABACABA"),
-    8: ("AABAAABA", "AABBAABB", "ABACABAC"),
-}
+RETURNS = {2: ("AA",), 3: ("ABA", "AAB"), 4: ("AABC", "ABAC", "ABCA", "ABCB")}  # forms of so many phrases
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,23 +114,23 @@ def _parts(plan: Plan, request: MusicRequest, programs: Any, unserved: list[str]
 def choose_form(bars: int, rng: random.Random) -> tuple[str, dict[int, int]]:
     """A form for a number of bars, as letters of phrases, and which bar repeats the one how many bars before.
 
-    The last bar of a phrase that returns is left free where the music has to lead on or to close.
+    One phrase in each group of up to four comes again, but for its last bar, which has to lead on or to close. What
+    else returns is left to the network, as in the music that it learned from.
     """
     phrase = 4 if bars >= 8 else 2
     count = bars // phrase
-    if count < 2:
-        return "A", {}
-    form = rng.choice(FORMS[min(count, 8)])
+    form, repeats = "", {}
     while len(form) < count:
-        form += form[: count - len(form)]
-    repeats: dict[int, int] = {}
-    for place, letter in enumerate(form):
-        first = form.index(letter)
-        back = (place - first) * phrase
-        free = 1 if place % 2 or place == count - 1 else 0
-        if place > first and back in REPEATS:
-            repeats |= dict.fromkeys(range(place * phrase, (place + 1) * phrase - free), back)
-    return form, repeats
+        group = rng.choice(RETURNS.get(min(count - len(form), 4), ("A",)))
+        start = len(form)
+        for place, letter in enumerate(group):
+            back = (place - group.index(letter)) * phrase
+            if back in REPEATS:
+                first = (start + place) * phrase
+                repeats |= dict.fromkeys(range(first, first + phrase - 1), back)
+        names = sorted(set(group))
+        form += "".join(chr(ord("A") + len(set(form)) + names.index(letter)) for letter in group)
+    return form or "A", repeats
 
 
 def describe_choice(arrangement: Arrangement, wishes: Wishes, form: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ WHOLE = 32  # bars that are written in one go: as long as the longest pieces tha
 SECTION = 16  # bars of a section of a longer piece
 SECTIONS = "AABACABD"  # how sections follow each other; the last is always one of its own, for the ending
 MOST_BARS = 1024
-CANDIDATES = 3  # of which the best is kept: a batch of three takes little longer than one
+CANDIDATES = 2  # of which the better is kept; with more the music gets plainer than the corpus
 ROWS = 24  # sequences written at once, which bounds memory
 
 

@@ -406,8 +406,8 @@ class MidiCaps(System):
         key: Key | None = None,
         metre: tuple[int, int] | None = None,
         instruments: Sequence[int] | None = None,
-        temperature: float = 0.95,
-        top_p: float = 0.95,
+        temperature: float = 1.0,
+        top_p: float = 0.99,
         progress: Progress | None = None,
     ) -> list[Music]:
         """Pieces from a sentence. The reader of prompts fixes what is asked; the network writes the rest and the notes.
@@ -435,8 +435,8 @@ class MidiCaps(System):
         prompts: Sequence[str],
         seeds: Sequence[str],
         *,
-        temperature: float = 0.95,
-        top_p: float = 0.95,
+        temperature: float = 1.0,
+        top_p: float = 0.99,
         progress: Progress | None = None,
         **options: Any,
     ) -> list[Music]:
