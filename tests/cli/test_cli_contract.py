@@ -121,6 +121,7 @@ def test_interrupt_ends_with_130(tmp_path):
     """A signal during the work, not only during parsing."""
     code = (
         "import os, signal, sys, orchestrion.verbs.doctor as d\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with it ignored\n"
         "d.doctor = lambda: os.kill(os.getpid(), signal.SIGINT)\n"
         "from orchestrion.cli.main import main; sys.exit(main(['doctor']))"
     )
