@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from orchestrion.errors import InputError, OptionError
 from orchestrion.representations.getscore import CHORD_ROW, DURATIONS, TRACKS, GetVocabulary, read_notes
 from orchestrion.representations.getscore_draft import Draft
+from orchestrion.representations.getscore_features import musical_features
 from orchestrion.representations.getscore_ruler import Ruler
 from orchestrion.representations.getscore_score import (
     Losses,
@@ -273,3 +274,17 @@ def test_several_tracks_or_block_chords_tell_the_harmony():
         score = make_score(*tracks, ("", 128, BEAT))
         draft = Draft.open(score, assign_tracks(score), VOCABULARY, read=range(len(score.tracks)))
         assert draft.tells_harmony == told
+
+
+def test_tokens_that_share_tones_begin_near_each_other():
+    features = musical_features(VOCABULARY, 32, np.random.default_rng(0))
+    near = features / np.linalg.norm(features, axis=1, keepdims=True)
+    piano, bass = VOCABULARY.groups[PIANO], VOCABULARY.groups[BASS]
+    triads = [group for group in piano if len({pitch % 12 for pitch in group}) == 3]
+    one = triads[0]
+    same = next(group for group in triads[1:] if {p % 12 for p in group} == {p % 12 for p in one})
+    other = next(group for group in triads if not {p % 12 for p in group} & {p % 12 for p in one})
+    assert near[piano[one]] @ near[piano[same]] > near[piano[one]] @ near[piano[other]] + 0.3
+    assert near[bass[(36,)]] @ near[VOCABULARY.roots] > near[bass[(36,)]] @ near[VOCABULARY.roots + 6] + 0.3
+    with pytest.raises(ValueError, match="17 channels"):
+        musical_features(VOCABULARY, 17, np.random.default_rng(0))

@@ -14,7 +14,7 @@ from orchestrion.systems.getmusic import GETMusic
 from orchestrion.systems.tasks import TASKS
 from orchestrion.theory.keys import Key
 
-SMALL = {"embedding": 16, "width": 48, "num_layers": 2, "num_heads": 4, "feed_forward": 64, "steps": 12, "window": 64}
+SMALL = {"embedding": 20, "width": 48, "num_layers": 2, "num_heads": 4, "feed_forward": 64, "steps": 12, "window": 64}
 
 
 @pytest.fixture(scope="module")

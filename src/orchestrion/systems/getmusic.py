@@ -7,7 +7,6 @@ note. A discrete diffusion fills in the cells that are masked, given those that 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,26 +14,25 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from orchestrion.errors import InputError, OptionError
-from orchestrion.nn.encoder import Encoder, band_mask
-from orchestrion.nn.positions import timestep_features
+from orchestrion.nn.column_transformer import ColumnTransformer
 from orchestrion.paradigms.discrete_diffusion import DiffusionLoss, DiscreteDiffusion, TimeSample
 from orchestrion.paradigms.paired_reveal import PairedReveal
 from orchestrion.paradigms.scheduled_reveal import ExactStep, draw, reveal_exactly, reveal_schedule
+from orchestrion.paradigms.span_reveal import reveal_spans
 from orchestrion.representations.getscore import CHORD_ROW, ROWS, TRACKS, GetVocabulary
+from orchestrion.representations.getscore_batches import Batch, make_batch
 from orchestrion.representations.getscore_conditions import (
     CHORDS,
     RandomDraws,
-    choose_chords,
-    choose_tracks,
-    give_outside,
 )
 from orchestrion.representations.getscore_draft import Draft
 from orchestrion.representations.getscore_edits import Edit, arrangement, continuation, harmonisation, infilling
+from orchestrion.representations.getscore_features import musical_features
 from orchestrion.representations.getscore_plan import plan_piece
 from orchestrion.representations.getscore_ruler import LONGEST_BAR
 from orchestrion.representations.getscore_windows import Window, plan_windows, training_windows
@@ -52,130 +50,8 @@ if TYPE_CHECKING:
     from orchestrion.data.piece import Piece
     from orchestrion.theory.keys import Key
 
-TIME_FEATURES = 128
 CHORD_ROUNDS = 8  # calls of the network for the roots of chords, and for their kinds
 HELD_OUT = 60  # pieces that the training is validated on
-
-
-class GetMusicNetwork(nn.Module):
-    """RoFormer over columns: the 14 tokens of a column are fused into one vector, and taken apart again (section 3.2).
-
-    Args:
-        classes: tokens with EMPTY and MASK, the last two, which are never predicted.
-        embedding: channels of a token.
-        width, num_layers, num_heads, feed_forward: sizes of the encoder.
-        max_columns: of a grid.
-        dropout: in training.
-        condition_flags: whether the network is told which cells are sources.
-        bar_places: whether it is told where a column stands in its bar, and how long the bar is. Not in the paper,
-            which knows 4/4 only; positions are relative, so that nothing else says where a bar begins.
-        band_from, band_reach: in grids with more columns than `band_from`, a column attends to `band_reach` columns on
-            either side.
-    """
-
-    def __init__(
-        self,
-        *,
-        classes: int,
-        embedding: int,
-        width: int,
-        num_layers: int,
-        num_heads: int,
-        feed_forward: int,
-        max_columns: int,
-        dropout: float = 0.1,
-        condition_flags: bool = True,
-        bar_places: bool = False,
-        band_from: int = 512,
-        band_reach: int = 255,
-    ) -> None:
-        super().__init__()
-        column = ROWS * embedding
-        self.predicted = classes - 2
-        self.band_from, self.band_reach = band_from, band_reach
-        self.tokens = nn.Embedding(classes, embedding, padding_idx=classes - 2)
-        self.flags = nn.Embedding(2, embedding) if condition_flags else None
-        self.places = nn.ModuleList(nn.Embedding(LONGEST_BAR + 1, width) for _ in range(2)) if bar_places else None
-        self.time = nn.Sequential(nn.Linear(TIME_FEATURES, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
-        self.norm = nn.LayerNorm(column, eps=1e-12)
-        self.dropout = nn.Dropout(dropout)
-        self.columns_in = nn.Sequential(nn.Linear(column, width), nn.SiLU(), nn.Linear(width, width))
-        self.encoder = Encoder(
-            width=width,
-            num_layers=num_layers,
-            num_heads=num_heads,
-            feed_forward=feed_forward,
-            max_length=max_columns,
-            dropout=dropout,
-        )
-        self.columns_out = nn.Sequential(nn.Linear(width, column), nn.SiLU(), nn.Linear(column, column))
-        self.head_bias = nn.Parameter(torch.zeros(classes))
-        nn.init.normal_(self.tokens.weight, std=embedding**-0.5)
-        if self.flags is not None:  # small at first: what is added to every cell must not drown the tokens
-            nn.init.normal_(self.flags.weight, std=0.02)
-        nn.init.zeros_(self.time[2].get_parameter("weight"))
-        nn.init.zeros_(self.time[2].get_parameter("bias"))
-        for places in self.places or ():
-            nn.init.normal_(places.get_parameter("weight"), std=0.1)
-
-    def embed_columns(
-        self,
-        tokens: Int[Tensor, "batch rows columns"],
-        t: Int[Tensor, " batch"],
-        source: Bool[Tensor, "batch rows columns"],
-        places: Int[Tensor, "batch columns 2"] | None = None,
-    ) -> Float[Tensor, "batch columns width"]:
-        """Token, flag and time embeddings, summed, fused by column."""
-        cells = self.tokens(tokens) + self.time(timestep_features(t, TIME_FEATURES))[:, None, None]
-        if self.flags is not None:
-            cells = cells + self.flags(source.long())
-        columns = self.columns_in(self.dropout(self.norm(cells.transpose(1, 2).flatten(2))))
-        if self.places is not None:
-            if places is None:
-                raise ValueError("this network has to be told the places of columns in their bars")
-            columns = columns + sum(table(places[..., n]) for n, table in enumerate(self.places))
-        return columns
-
-    def hidden(
-        self,
-        tokens: Int[Tensor, "batch rows columns"],
-        t: Int[Tensor, " batch"],
-        source: Bool[Tensor, "batch rows columns"],
-        places: Int[Tensor, "batch columns 2"] | None = None,
-    ) -> Float[Tensor, "batch rows columns embedding"]:
-        """What the head reads, cell by cell."""
-        columns = tokens.shape[-1]
-        banded = not self.training and columns > self.band_from
-        mask = band_mask(columns, self.band_reach, tokens.device) if banded else None
-        out = self.columns_out(self.encoder(self.embed_columns(tokens, t, source, places), mask))
-        return out.unflatten(-1, (ROWS, -1)).transpose(1, 2)
-
-    def head(
-        self, hidden: Float[Tensor, "*cells embedding"], classes: Int[Tensor, " chosen"] | None = None
-    ) -> Float[Tensor, "*cells logits"]:
-        """Logits of all classes but EMPTY and MASK, or of those chosen, by the token embeddings."""
-        chosen = slice(self.predicted) if classes is None else classes
-        return functional.linear(hidden, self.tokens.weight[chosen], self.head_bias[chosen])
-
-    def forward(
-        self,
-        tokens: Int[Tensor, "batch rows columns"],
-        t: Int[Tensor, " batch"],
-        source: Bool[Tensor, "batch rows columns"],
-        places: Int[Tensor, "batch columns 2"] | None = None,
-    ) -> Float[Tensor, "batch rows columns predicted"]:
-        """Logits of x_0 in every cell of x_t at step t; `source` marks the cells that are given, `places` are those of
-        `Ruler.places`."""
-        return self.head(self.hidden(tokens, t, source, places))
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Training items: tokens and which of them are given [batch, 14, columns], places in bars [batch, columns, 2]."""
-
-    tokens: Int[Tensor, "batch rows columns"]
-    source: Bool[Tensor, "batch rows columns"]
-    places: Int[Tensor, "batch columns 2"]
 
 
 @register("getmusic")
@@ -189,6 +65,7 @@ class GETMusic(System):
             whose dictionary comes later.
         embedding, width, num_layers, num_heads, feed_forward, max_columns, dropout, condition_flags, bar_places: of the
             network.
+        musical_start: whether the embeddings of tokens begin as `musical_features` (not in the paper).
         steps: T of the diffusion.
         source_weight: weight of source cells in the loss.
         auxiliary_weight, adaptive_auxiliary: of the auxiliary loss, and whether it counts twice at t = 0 and falls to
@@ -230,14 +107,15 @@ class GETMusic(System):
             "max_columns": 512,
             "dropout": 0.0,
             "bar_places": True,
+            "musical_start": True,
             "steps": 50,
             "window": 128,
             "chord_share": 0.6,
             "chord_target_share": 0.15,
             "span_share": 0.3,
             "batch_size": 16,
-            "training_steps": 4000,
-            "learning_rate": 1e-3,
+            "training_steps": 3000,
+            "learning_rate": 1.5e-3,
             "warmup": 200,
             "average_decay": 0.999,
             "average_every": 1,
@@ -260,6 +138,7 @@ class GETMusic(System):
         dropout: float = 0.1,
         condition_flags: bool = True,
         bar_places: bool = False,
+        musical_start: bool = False,
         steps: int = 100,
         source_weight: float = 0.5,
         auxiliary_weight: float = 0.001,
@@ -299,7 +178,8 @@ class GETMusic(System):
         self.learning_rate, self.warmup = learning_rate, warmup
         self.average_decay, self.average_every = average_decay, average_every
         classes = self.vocabulary.classes
-        self.network = GetMusicNetwork(
+        self.network = ColumnTransformer(
+            rows=ROWS,
             classes=classes,
             embedding=embedding,
             width=width,
@@ -307,10 +187,15 @@ class GETMusic(System):
             num_heads=num_heads,
             feed_forward=feed_forward,
             max_columns=max_columns,
+            longest_bar=LONGEST_BAR,
             dropout=dropout,
             condition_flags=condition_flags,
             bar_places=bar_places,
         )
+        if musical_start and self.vocabulary.tokens is not None:
+            rng = np.random.default_rng(int(torch.randint(2**31, ())))
+            start = 0.8 * musical_features(self.vocabulary, embedding, rng)
+            self.network.tokens.weight.data.copy_(torch.from_numpy(start))
         self.diffusion = DiscreteDiffusion(
             classes=classes,
             steps=steps,
@@ -408,26 +293,16 @@ class GETMusic(System):
 
     def make_batch(self, windows: Sequence[Window], rng: np.random.Generator) -> Batch:
         """Chooses sources and targets for each window."""
-        draws = RandomDraws(rng)
-        chosen = []
-        for window in windows:
-            if draws.chance(self.chord_target_share):
-                condition = choose_chords(window.grid, self.vocabulary, draws)
-            else:
-                condition = choose_tracks(
-                    window.grid, self.vocabulary, draws, single_share=self.single_share, chord_share=self.chord_share
-                )
-            if draws.chance(self.span_share):
-                condition = give_outside(condition, window.bars, draws)
-            chosen.append(condition)
-        tokens, source = (np.stack([getattr(c, name) for c in chosen]) for name in ("tokens", "source"))
-        places = np.stack([window.places for window in windows])
-        return Batch(
-            *(
-                torch.from_numpy(part).to(self.device)
-                for part in (tokens.astype(np.int64), source, places.astype(np.int64))
-            )
+        batch = make_batch(
+            windows,
+            self.vocabulary,
+            RandomDraws(rng),
+            single_share=self.single_share,
+            chord_share=self.chord_share,
+            chord_target_share=self.chord_target_share,
+            span_share=self.span_share,
         )
+        return batch.to(self.device)
 
     def windows(self, pieces: Sequence[Piece]) -> list[Window]:
         """Training windows of all pieces whose metre can be served."""
@@ -608,32 +483,33 @@ class GETMusic(System):
             raise OptionError(
                 "Chords are to be written but the places of columns in bars are not given; give `places`."
             )
+        rows = slice(CHORD_ROW)
         x = grid.clone()
-        x[:, :CHORD_ROW] = grid[:, :CHORD_ROW].masked_fill(masked[:, :CHORD_ROW], self.vocabulary.empty)
-        bars = (places[..., 0] == 0).cumsum(1) - 1
-        rounds = max(min(steps // 2, CHORD_ROUNDS), 1)
-        total = int(masked[:, CHORD_ROW:].sum())
+        x[:, rows] = grid[:, rows].masked_fill(masked[:, rows], self.vocabulary.empty)
         source = self._known(x)
-        for row, classes in (
-            (CHORD_ROW, self.get_buffer(f"classes_{CHORD_ROW}")),
-            (CHORD_ROW + 1, self.get_buffer(f"classes_{CHORD_ROW + 1}")),
-        ):
-            for number in range(rounds):
-                open_ = x[:, row] == self.vocabulary.mask
-                if not bool(open_.any()):
-                    break
-                share = float((x[:, CHORD_ROW:] == self.vocabulary.mask).sum()) / total
-                t = torch.full((len(x),), round(share * (self.diffusion.steps - 1)), device=x.device)
-                hidden = self.network.hidden(x, t, source, places)[:, row]
-                for item in range(len(x)):
-                    left = bars[item][open_[item]].unique()
-                    count = -(-len(left) // (rounds - number))
-                    for bar in left[torch.randperm(len(left), generator=generator)[:count]]:
-                        cells = bars[item] == bar
-                        logits = self.network.head(hidden[item, cells].mean(0, keepdim=True), classes)
-                        legal = torch.ones_like(logits, dtype=torch.bool)
-                        x[item, row, cells] = classes[drawn(logits, legal)]
-        x[:, :CHORD_ROW] = grid[:, :CHORD_ROW]
+        bars = (places[..., 0] == 0).cumsum(1) - 1
+        total = int(masked[:, CHORD_ROW:].sum())
+
+        def hidden(tokens: Tensor) -> Tensor:
+            share = float((tokens[:, CHORD_ROW:] == self.vocabulary.mask).sum()) / total
+            t = torch.full((len(tokens),), round(share * (self.diffusion.steps - 1)), device=tokens.device)
+            return self.network.hidden(tokens, t, source, places)
+
+        for row in (CHORD_ROW, CHORD_ROW + 1):
+            classes = self.get_buffer(f"classes_{row}")
+            reveal_spans(
+                x,
+                row,
+                bars,
+                hidden,
+                lambda cells, classes=classes: self.network.head(cells, classes),
+                classes,
+                mask=self.vocabulary.mask,
+                rounds=max(min(steps // 2, CHORD_ROUNDS), 1),
+                draw=drawn,
+                generator=generator,
+            )
+        x[:, rows] = grid[:, rows]
         return x
 
     # Tasks ----------------------------------------------------------------------------------------------------------
