@@ -98,7 +98,9 @@ def make(system: Any, prompts: list[Prompt], folder: Path, name: str) -> list[li
     missing = [(i, seed) for i in range(len(prompts)) for seed in range(SEEDS) if not files[i][seed].exists()]
     start = time.time()
     for at in range(0, len(missing), ROWS):
-        batch = missing[at : at + ROWS]
+        batch = [(i, seed) for i, seed in missing[at : at + ROWS] if not files[i][seed].exists()]  # others may help
+        if not batch:
+            continue
         made = system.generate_batch([prompts[i].text for i, _ in batch], [f"{seed}/{name}/{i}" for i, seed in batch])
         for (i, seed), music in zip(batch, made, strict=True):
             write_score(music.score, files[i][seed])
