@@ -8,9 +8,10 @@ import symusic
 import torch
 
 from orchestrion.errors import InputError, OptionError, PromptError
-from orchestrion.representations.getscore import CHORD_ROW, TRACKS
+from orchestrion.representations.getscore import CHORD_ROW, TRACKS, GetVocabulary
 from orchestrion.representations.getscore_conditions import RandomDraws, choose_chords, choose_tracks, give_outside
 from orchestrion.systems.getmusic import GETMusic
+from orchestrion.systems.registry import load
 from orchestrion.systems.tasks import TASKS
 from orchestrion.theory.keys import Key
 
@@ -24,6 +25,15 @@ def model():
     for parameter in (system.network.flags.weight, system.network.time[2].weight):  # small or 0 before training
         torch.nn.init.normal_(parameter, std=0.3)
     return system
+
+
+def test_the_bundled_weights_are_of_the_miniature():
+    bundled = load("getmusic")
+    assert {**bundled.arguments, "tokens": "shipped"} == GETMusic.presets["mini"]
+    assert bundled.vocabulary.tokens == GetVocabulary.shipped().tokens
+    assert bundled.parameter_count == GETMusic.from_preset("mini").parameter_count
+    made = bundled.arrange(piece(bars=1), keep=["melody"], add=["bass", "drums"], steps=4)
+    assert [track.name for track in made.score.tracks] == ["tune", "bass", "drums"]
 
 
 def piece(metre=(4, 4), bars=6, which=range(6)):

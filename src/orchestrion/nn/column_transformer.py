@@ -27,6 +27,8 @@ class ColumnTransformer(nn.Module):
         condition_flags: whether the network is told which cells are sources.
         bar_places: whether it is told where a column stands in its bar, and how long the bar is. Not in the paper,
             which knows 4/4 only; positions are relative, so that nothing else says where a bar begins.
+        quiet_start: whether flags and time, which are added to every cell, begin small, so that they do not drown the
+            tokens.
         band_from, band_reach: in grids with more columns than `band_from`, a column attends to `band_reach` columns on
             either side.
     """
@@ -46,6 +48,7 @@ class ColumnTransformer(nn.Module):
         dropout: float = 0.1,
         condition_flags: bool = True,
         bar_places: bool = False,
+        quiet_start: bool = False,
         band_from: int = 512,
         band_reach: int = 255,
     ) -> None:
@@ -72,10 +75,11 @@ class ColumnTransformer(nn.Module):
         self.columns_out = nn.Sequential(nn.Linear(width, column), nn.SiLU(), nn.Linear(column, column))
         self.head_bias = nn.Parameter(torch.zeros(classes))
         nn.init.normal_(self.tokens.weight, std=embedding**-0.5)
-        if self.flags is not None:  # small at first: what is added to every cell must not drown the tokens
-            nn.init.normal_(self.flags.weight, std=0.02)
-        nn.init.zeros_(self.time[2].get_parameter("weight"))
-        nn.init.zeros_(self.time[2].get_parameter("bias"))
+        if quiet_start:
+            if self.flags is not None:
+                nn.init.normal_(self.flags.weight, std=0.02)
+            nn.init.zeros_(self.time[2].get_parameter("weight"))
+            nn.init.zeros_(self.time[2].get_parameter("bias"))
         for places in self.places or ():
             nn.init.normal_(places.get_parameter("weight"), std=0.1)
 

@@ -40,9 +40,9 @@ def run(
     folder: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
     *,
-    windows: int = 32,
-    training_steps: int = 200,
-    training_pieces: int = 400,
+    windows: int = 16,
+    training_steps: int = 60,
+    training_pieces: int = 150,
 ) -> Reproduction:
     """Measures the claims and writes the report into `folder`.
 
