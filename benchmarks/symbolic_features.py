@@ -19,9 +19,8 @@ from pathlib import Path
 
 def ours(path: Path) -> tuple:
     """The features by `analysis.symbolic`."""
-    from orchestrion.media.score import read_score
-
     from orchestrion.analysis.symbolic import features
+    from orchestrion.media.score import read_score
 
     found = features(read_score(path, isolate=False), chord_frame="bar")
     return str(found.key), found.metre, round(found.tempo), found.instruments, len(found.chords)

@@ -35,7 +35,8 @@ def table(systems: tuple[dict[str, Any], ...], *, folder: str) -> str:
         paper = f"[{one['arxiv']}](https://arxiv.org/abs/{one['arxiv']})" if one.get("arxiv") else "–"
         weights = "in the package" if one["bundled"] else "train them"
         link = f"[{one['name']}]({folder}{one['name']}.md)"
-        rows.append(f"| {link} | {paper} | {', '.join(task.rstrip('_') for task in one['tasks'])} | {sizes} | {weights} |")
+        tasks = ", ".join(task.rstrip("_") for task in one["tasks"])
+        rows.append(f"| {link} | {paper} | {tasks} | {sizes} | {weights} |")
     return "\n".join(rows) + "\n"
 
 
