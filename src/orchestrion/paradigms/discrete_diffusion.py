@@ -195,8 +195,8 @@ class DiscreteDiffusion(nn.Module):
         """What `loss` becomes where no class ever changes to another (β̄ = 0): no tensor over classes is needed.
 
         The KL of a masked cell is its chance to be revealed in this step, (ᾱ_{t−1} − ᾱ_t) / (1 − ᾱ_t), times its
-        cross-entropy; that of a visible cell is 0 (Austin et al. 2021, appendix A.3). `loss` scores visible cells, too, however small β̄, as the published mixture
-        divides by it.
+        cross-entropy; that of a visible cell is 0 (Austin et al. 2021, appendix A.3). `loss` scores visible cells, too,
+        however small β̄, as the published mixture divides by it.
 
         Args:
             cross_entropy: −log p(x_0) of the masked cells; others are not read for the bound.

@@ -151,7 +151,8 @@ def normalise_key(events: Sequence[Event]) -> NormalisedKey:
 def key_shift(histogram: np.ndarray) -> tuple[bool, int]:
     """Whether a weighted histogram of pitch classes is taken for major, and the semitones added.
 
-    Of the rows of `KEY_PROFILE` that fit best, only the first two are looked at: the second is chosen, and called minor, where its tonic
+    Of the rows of `KEY_PROFILE` that fit best, only the first two are looked at: the second is chosen, and called
+        minor, where its tonic
     is heavier. Where two major scales tie, the first two are no relatives.
     """
     total = histogram.sum()

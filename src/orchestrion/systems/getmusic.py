@@ -206,7 +206,7 @@ class GETMusic(System):
             quiet_start=musical_start,
         )
         if musical_start and self.vocabulary.tokens is not None:
-            rng = np.random.default_rng(int(torch.randint(2**31, ())))
+            rng = np.random.default_rng(int(torch.randint(2**31, (), device="cpu")))
             start = 0.8 * musical_features(self.vocabulary, embedding, rng)
             self.network.tokens.weight.data.copy_(torch.from_numpy(start))
         self.diffusion = DiscreteDiffusion(
