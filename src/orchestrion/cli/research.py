@@ -73,6 +73,7 @@ def reproduce(
         "Reproducing",
         json,
         lambda progress: reproduce(name, seeds=[int(part) for part in parts], folder=output, progress=progress),
+        show_reproduction,
     )
 
 
@@ -94,6 +95,15 @@ def doctor(json: c.Json = False) -> None:
 
     if not carry_out("Looking", json, lambda progress: doctor(), show_diagnosis).healthy:
         raise typer.Exit(1)
+
+
+def show_reproduction(result: Any) -> str:
+    """A line for each claim, and where the report lies."""
+    told = [
+        f"{'holds' if claim.holds else 'does not hold'}: {claim.name}: {claim.mean:.3g}, at least {claim.threshold:g}"
+        for claim in result.report.claims
+    ]
+    return "\n".join([*told, f"report: {result.folder / 'report.md'}"])
 
 
 def show_systems(result: Any) -> str:
