@@ -292,8 +292,8 @@ def main() -> None:
         f"Weights: `{system.weights_hash[:16]}`.",
         "",
         "The last chord is compared with the key that is asked, else with the one that is found, so a piece whose key "
-        "is misheard counts as not ended. Structure indicators over more than eight seconds compare how much of a piece "
-        "comes back as a whole: the tunes of the corpus repeat whole sections, and pieces of up to 32 bars here repeat "
+        "is misheard counts as not ended. Structure indicators over more than eight seconds compare how much of a "
+        "piece comes back as a whole: the tunes of the corpus repeat whole sections, and pieces of up to 32 bars here repeat "
         "phrases of four bars by rule and sections only where the network does.",
         "",
         "```console",
