@@ -293,8 +293,8 @@ def main() -> None:
         "",
         "The last chord is compared with the key that is asked, else with the one that is found, so a piece whose key "
         "is misheard counts as not ended. Structure indicators over more than eight seconds compare how much of a "
-        "piece comes back as a whole: the tunes of the corpus repeat whole sections, and pieces of up to 32 bars here repeat "
-        "phrases of four bars by rule and sections only where the network does.",
+        "piece comes back as a whole: the tunes of the corpus repeat whole sections, and pieces of up to 32 bars here "
+        "repeat phrases of four bars by rule and sections only where the network does.",
         "",
         "```console",
         "$ python benchmarks/text_control.py --write docs/benchmarks/text-control.md",
