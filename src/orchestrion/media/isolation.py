@@ -1,4 +1,4 @@
-"""Runs native parsers in a process of their own, so that a file which crashes them costs a sentence, not the session.
+"""Runs native parsers in a process of their own, so that a file which crashes them costs a sentence, not the program.
 
 One such process is started when it is first needed and kept; a file that crashes or stalls it takes it along, and the
 next one gets a new process.
