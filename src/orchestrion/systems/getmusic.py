@@ -71,7 +71,7 @@ _MINI: dict[str, Any] = {
     "span_share": 0.3,
     "musical_start": True,
     "batch_size": 16,
-    "training_steps": 2400,
+    "training_steps": 9600,
     "learning_rate": 1.5e-3,
     "warmup": 200,
     "average_decay": 0.998,

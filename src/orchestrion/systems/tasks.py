@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    import numpy as np
     from symusic.core import ScoreTick
 
+    from orchestrion.codecs.codec import Latents
+    from orchestrion.media.audio import Audio
     from orchestrion.theory.keys import Key
 
 Progress = Callable[[int, int], None]
@@ -21,6 +24,31 @@ class Music:
 
     score: ScoreTick
     report: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Audio that a system made, and what it reports about it."""
+
+    audio: Audio
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """Vectors that stand for windows of audio.
+
+    Attributes:
+        vectors: float32 [windows, dim]; one window where they were pooled.
+        starts: of the windows, in seconds.
+        window: length in seconds.
+        space: names the embedding and its weights; only vectors of one space can be compared.
+    """
+
+    vectors: np.ndarray
+    starts: tuple[float, ...]
+    window: float
+    space: str
 
 
 @runtime_checkable
@@ -44,6 +72,23 @@ class Generates(Protocol):
         progress: Progress | None = None,
     ) -> list[Music]:
         """`n` pieces from a sentence; what the keywords say goes before what the sentence says."""
+        ...
+
+
+@runtime_checkable
+class GeneratesSound(Protocol):
+    """Text to sound, for systems that write no notes."""
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        n: int = 1,
+        seed: int = 0,
+        seconds: float | None = None,
+        progress: Progress | None = None,
+    ) -> list[Sound]:
+        """`n` recordings from a sentence."""
         ...
 
 
@@ -111,11 +156,67 @@ class Harmonizes(Protocol):
         ...
 
 
+@runtime_checkable
+class Encodes(Protocol):
+    """Sound to latents."""
+
+    def encode(self, audio: Audio, *, seed: int = 0, progress: Progress | None = None) -> Latents:
+        """Latents of a sound of any length, rate and number of channels."""
+        ...
+
+
+@runtime_checkable
+class Decodes(Protocol):
+    """Latents to sound."""
+
+    def decode(self, latents: Latents, *, seed: int = 0, progress: Progress | None = None) -> Audio:
+        """The sound that latents stand for."""
+        ...
+
+
+@runtime_checkable
+class Transfers(Protocol):
+    """A sound with another timbre."""
+
+    def transfer(self, audio: Audio, *, seed: int = 0, progress: Progress | None = None) -> Sound:
+        """The sound as if made by what the system was trained on."""
+        ...
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """Sound to vectors that can be compared."""
+
+    def embed(
+        self, audio: Audio, *, hop: float | None = None, pooling: str = "mean", progress: Progress | None = None
+    ) -> Embeddings:
+        """One vector a window every `hop` seconds (the window's length by default), or their mean.
+
+        Args:
+            pooling: "mean" or "none".
+        """
+        ...
+
+
+@runtime_checkable
+class EmbedsText(Protocol):
+    """Text to vectors in the space of `Embeds`."""
+
+    def embed_text(self, text: str) -> Embeddings:
+        """The vector of a sentence."""
+        ...
+
+
 TASKS: dict[str, type] = {
     "generate": Generates,
     "continue_": Continues,
     "infill": Infills,
     "arrange": Arranges,
     "harmonize": Harmonizes,
+    "encode": Encodes,
+    "decode": Decodes,
+    "transfer": Transfers,
+    "embed": Embeds,
+    "embed_text": EmbedsText,
 }
 """Method → protocol; a card may name only these."""
