@@ -80,7 +80,6 @@ def test_divergences():
     assert distances.kernel_divergence(a, a + 1, mgeval_compat=True) == pytest.approx(0, abs=1e-9)  # the known fault
     assert distances.overlap_area(np.ones(5), np.ones(4)) == 1
     assert distances.set_distance(a[:50, None] + 9, a[:, None]).overlap < 0.1
-    assert distances.frechet_distance(a.reshape(-1, 2), a.reshape(-1, 2) + 3) == pytest.approx(18)
 
 
 def test_melodies():

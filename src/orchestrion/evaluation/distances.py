@@ -148,24 +148,6 @@ def set_distance(
     return SetDistance(overlap_area(inside, between, points=2 * GRID), kernel_divergence(inside, between))
 
 
-def frechet_distance(first: Float[np.ndarray, "n d"], second: Float[np.ndarray, "m d"]) -> float:
-    """‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½) of Gaussians fitted to two sets of embeddings (Fréchet music distance).
-
-    Raises:
-        ValueError: a set has fewer than two embeddings; ten times the dimension are advised.
-    """
-    if len(first) < 2 or len(second) < 2:
-        raise ValueError("a Fréchet distance needs at least two embeddings a set")
-    a, b = np.cov(first, rowvar=False).reshape(first.shape[1], -1), np.cov(second, rowvar=False)
-    b = b.reshape(second.shape[1], -1)
-    # tr (ΣaΣb)^½ = Σ √eigenvalues of the symmetric Σa^½ Σb Σa^½
-    values, vectors = np.linalg.eigh(a)
-    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-    trace = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ b @ root), 0)).sum()
-    shift = first.mean(0) - second.mean(0)
-    return float(shift @ shift + np.trace(a) + np.trace(b) - 2 * trace)
-
-
 def _known(samples: np.ndarray) -> np.ndarray:
     samples = np.asarray(samples, float).reshape(-1)
     return samples[~np.isnan(samples)]

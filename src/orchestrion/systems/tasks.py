@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from orchestrion.data.embeddings import Embeddings
+
 if TYPE_CHECKING:
-    import numpy as np
     from symusic.core import ScoreTick
 
     from orchestrion.codecs.codec import Latents
@@ -32,23 +33,6 @@ class Sound:
 
     audio: Audio
     report: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Embeddings:
-    """Vectors that stand for windows of audio.
-
-    Attributes:
-        vectors: float32 [windows, dim]; one window where they were pooled.
-        starts: of the windows, in seconds.
-        window: length in seconds.
-        space: names the embedding and its weights; only vectors of one space can be compared.
-    """
-
-    vectors: np.ndarray
-    starts: tuple[float, ...]
-    window: float
-    space: str
 
 
 @runtime_checkable
