@@ -293,8 +293,8 @@ def main() -> None:
         f"pitch-in-scale rate {extra['corpus']['in_scale']:.3f}.",
         f"Weights: `{system.weights_hash[:16]}`.",
         "",
-        f"By the key that is asked, else by the one that key finding hears, {heard:.1%} end on the tonic: the others are "
-        "pieces whose key is misheard.",
+        f"By the key that is asked, else by the one that key finding hears, {heard:.1%} end on the tonic: the others "
+        "are pieces whose key is misheard.",
         "",
         "```console",
         "$ python benchmarks/text_control.py --write docs/benchmarks/text-control.md",
