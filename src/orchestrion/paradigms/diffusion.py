@@ -176,7 +176,7 @@ class Diffusion:
 
             shared: dict[str, Any] = {
                 "final_alpha": float(self.schedule.alphas_cumprod[0]) if end_at_first else 1.0,
-                "noise": _Draws(draw, start),
+                "noise": draw,
                 "constrain": None if known is None else constrain,
                 "watch": seen,
             }
@@ -192,7 +192,7 @@ class Diffusion:
                 start * float((sigmas[0] ** 2 + 1).sqrt()),
                 sigmas,
                 eta=eta,
-                noise=_Draws(draw, start),
+                noise=draw,
                 constrain=None if known is None else lambda x, sigma: _blend(x, known, mask, 1.0, sigma, draw),
                 watch=seen,
             )
@@ -237,19 +237,6 @@ class Diffusion:
         if not bool(found.isfinite().all()):
             raise ValueError("a solver over levels cannot start from pure noise; take ddim, or leading spacing")
         return torch.cat([found, found.new_zeros(1)])
-
-
-class _Draws:
-    """One source for the known part and the sampler, in the order in which they ask."""
-
-    def __init__(self, draw: Noise, like: Tensor) -> None:
-        self.draw, self.like = draw, like
-
-    def __iter__(self) -> _Draws:
-        return self
-
-    def __next__(self) -> Tensor:
-        return self.draw(self.like)
 
 
 def _blend(x: Tensor, known: Tensor | None, mask: Tensor | None, kept: float, spread: float, draw: Noise) -> Tensor:

@@ -10,8 +10,8 @@ from torch import Tensor
 Noise = Callable[[Tensor], Tensor]
 """Gives standard normal draws of the shape, type and device of a tensor."""
 
-NoiseSource = torch.Generator | Iterable[Tensor] | None
-"""A generator; draws in the order of their use; or None for the global random state."""
+NoiseSource = torch.Generator | Iterable[Tensor] | Noise | None
+"""A generator; draws in the order of their use; what draws; or None for the global random state."""
 
 
 def normal_like(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -48,6 +48,8 @@ def noise_from(source: NoiseSource = None) -> Noise:
     """
     if source is None or isinstance(source, torch.Generator):
         return lambda x: normal_like(x, source)
+    if callable(source):
+        return source
     draws = iter(source)
 
     def given(x: Tensor) -> Tensor:

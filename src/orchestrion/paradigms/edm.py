@@ -1,0 +1,141 @@
+"""Diffusion over noise levels in place of steps (Karras et al. 2022, "Elucidating the design space").
+
+For any network that is called as network(x, c_time, condition); its inputs and targets have variance 1 at every level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from orchestrion.paradigms.denoisers import denoiser, edm_scaling, scaled_loss
+from orchestrion.paradigms.guidance import Network, classifier_free
+from orchestrion.paradigms.noise import NoiseSource, noise_from, normal_like, uniform
+from orchestrion.paradigms.noise_levels import log_normal
+from orchestrion.paradigms.samplers import SamplerStep, Watch
+from orchestrion.paradigms.schedules import karras_sigmas
+from orchestrion.paradigms.sigma_solvers import SOLVERS
+
+
+def soft_min_snr(sigma: Float[Tensor, " batch"], *, sigma_data: float = 0.5) -> Float[Tensor, " batch"]:
+    """(σ·σ_data)²/(σ² + σ_data²)², a weight that favours middle levels (Crowson et al. 2024, HDiT, equation 7)."""
+    return (sigma * sigma_data) ** 2 / (sigma.square() + sigma_data**2) ** 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edm:
+    """A diffusion process over noise levels.
+
+    Attributes:
+        sigma_data: standard deviation of the data.
+        levels: turns uniform draws into the levels of training, as those of `noise_levels`.
+        stratified: spreads the draws of a batch evenly.
+        weighting: uniform, which is that of Karras et al., or soft_min_snr.
+        time: what the network is told of the level: log(σ)/4 or σ.
+        sigma_min, sigma_max, rho: Karras levels of sampling.
+    """
+
+    sigma_data: float = 0.5
+    levels: Callable[[Tensor], Tensor] = field(default=log_normal)
+    stratified: bool = False
+    weighting: Literal["uniform", "soft_min_snr"] = "uniform"
+    time: Literal["sigma", "quarter_log"] = "quarter_log"
+    sigma_min: float = 0.002
+    sigma_max: float = 80.0
+    rho: float = 7.0
+
+    def __post_init__(self) -> None:
+        if self.weighting not in ("uniform", "soft_min_snr"):
+            raise ValueError(f"unknown weighting {self.weighting!r}; take uniform or soft_min_snr")
+
+    def losses(
+        self,
+        network: Network,
+        x: Float[Tensor, "batch ..."],
+        condition: Any,
+        sigma: Float[Tensor, " batch"],
+        noise: Float[Tensor, "batch ..."],
+    ) -> Float[Tensor, " batch"]:
+        """The weighted error of each item at given levels and noise, mean over its elements."""
+        scaling = edm_scaling(sigma_data=self.sigma_data, time=self.time)
+        error = scaled_loss(network, condition, scaling, x, noise, sigma)
+        return error if self.weighting == "uniform" else error * soft_min_snr(sigma, sigma_data=self.sigma_data)
+
+    def loss(
+        self,
+        network: Network,
+        x: Float[Tensor, "batch ..."],
+        condition: Any = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, ""]:
+        """Mean weighted error at drawn levels, one an item."""
+        sigma = self.levels(uniform(x.shape[0], generator=generator, stratified=self.stratified)).to(x)
+        return self.losses(network, x, condition, sigma, normal_like(x, generator)).mean()
+
+    @torch.no_grad()
+    def sample(
+        self,
+        network: Network,
+        shape: tuple[int, ...],
+        condition: Any = None,
+        *,
+        steps: int,
+        guidance: float = 1.0,
+        unconditional: Any = None,
+        eta: float | None = None,
+        generator: torch.Generator | None = None,
+        known: Float[Tensor, "*known"] | None = None,
+        mask: Float[Tensor, "*mask"] | None = None,
+        paste: bool = True,
+        progress: Callable[[int, int], None] | None = None,
+        sampler: str = "heun",
+        clip: float | None = None,
+        start: Float[Tensor, "*start"] | None = None,
+        noise: NoiseSource = None,
+        device: torch.device | None = None,
+        watch: Watch | None = None,
+    ) -> Float[Tensor, "*made"]:
+        """Makes something of a shape.
+
+        Args:
+            sampler: one of `sigma_solvers.SOLVERS`.
+            Others: as of `Diffusion.sample`.
+        """
+        if (known is None) != (mask is None):
+            raise ValueError("known and mask go together: give both or neither")
+        if sampler not in SOLVERS:
+            raise ValueError(f"unknown sampler {sampler!r}; take one of {', '.join(SOLVERS)}")
+        sigmas = karras_sigmas(steps, sigma_min=self.sigma_min, sigma_max=self.sigma_max, rho=self.rho)
+        draw = noise_from(generator if noise is None else noise)
+        if start is None:
+            where = device if device is not None else known.device if known is not None else None
+            start = normal_like(torch.empty(shape, device=where), generator)
+
+        def seen(step: SamplerStep) -> None:
+            if watch is not None:
+                watch(step)
+            if progress is not None:
+                progress(step.number + 1, steps)
+
+        def constrain(x: Tensor, sigma: float) -> Tensor:
+            assert known is not None and mask is not None
+            return (known.to(x) + sigma * draw(x)) * mask + x * (1 - mask)
+
+        model = classifier_free(network, scale=guidance, unconditional=unconditional)
+        scaling = edm_scaling(sigma_data=self.sigma_data, time=self.time)
+        x = SOLVERS[sampler](
+            denoiser(model, condition, scaling, clip=clip),
+            start * self.sigma_max,
+            sigmas,
+            eta=eta,
+            noise=draw,
+            constrain=None if known is None else constrain,
+            watch=seen,
+        )
+        return x if known is None or mask is None or not paste else known * mask + x * (1 - mask)

@@ -1,0 +1,340 @@
+"""Schedules and samplers against what diffusers and k-diffusion gave on analytic networks, for every stored case."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from orchestrion.paradigms import ancestral_solvers, multistep_solvers, noise_levels, one_step_solvers, schedules
+from orchestrion.paradigms.denoisers import (
+    continuous_v_scaling,
+    continuous_v_sigma,
+    denoiser,
+    edm_scaling,
+    scaled_loss,
+    schedule_scaling,
+)
+from orchestrion.paradigms.diffusion import Diffusion
+from orchestrion.paradigms.edm import soft_min_snr
+from orchestrion.paradigms.parametrisation import read_prediction, target
+from orchestrion.paradigms.samplers import ddim, ddpm
+from orchestrion.paradigms.schedules import NoiseSchedule, timesteps
+
+ROOT = Path(os.environ.get("ORCHESTRION_REFERENCE", Path(__file__).parents[1] / "reference")) / "samplers"
+
+
+class Case:
+    def __init__(self, folder: Path) -> None:
+        self.about: dict[str, Any] = json.loads((folder / "case.json").read_text())
+        self.functions: dict[str, Any] = json.loads((folder / "functions.json").read_text())
+        self.arrays = np.load(folder / "functions.npz")
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        return torch.from_numpy(self.arrays[name])
+
+
+def folders(repository: str) -> list[Path]:
+    found = [folder for folder in sorted(ROOT.glob("*")) if (folder / "case.json").exists()]
+    return [folder for folder in found if repository in json.loads((folder / "case.json").read_text())["repository"]]
+
+
+def close(ours: torch.Tensor, published: torch.Tensor, tolerance: float) -> None:
+    """Relative to the largest value of the state."""
+    assert float((ours - published).abs().max()) <= tolerance * float(published.abs().max())
+
+
+# diffusers ------------------------------------------------------------------------------------------------------------
+
+DIFFUSERS = [Case(folder) for folder in folders("diffusers")]
+EACH_DIFFUSERS = pytest.mark.parametrize(
+    ("case", "key"), [pytest.param(case, key, id=key) for case in DIFFUSERS for key in case.functions]
+)
+KINDS = {"epsilon": "epsilon", "v_prediction": "v", "sample": "sample"}
+
+
+def schedule_of(settings: dict[str, Any]) -> NoiseSchedule:
+    ends = {name: settings[f"beta_{name}"] for name in ("start", "end") if f"beta_{name}" in settings}
+    make = {
+        "linear": NoiseSchedule.linear,
+        "scaled_linear": NoiseSchedule.scaled_linear,
+        "squaredcos_cap_v2": NoiseSchedule.cosine,
+    }[settings["beta_schedule"]]
+    schedule = make(steps=settings.get("num_train_timesteps", 1000), **ends)
+    return schedule.zero_terminal() if settings.get("rescale_betas_zero_snr") else schedule
+
+
+def analytic(schedule: NoiseSchedule, kind: str):
+    """The network of the cases: exact for data of mean 0.3 and variance 0.25, and a little bent."""
+    table = schedule.alphas_cumprod.numpy()
+
+    def network(x, t, condition=None):
+        kept = float(np.interp(float(t[0]), np.arange(len(table)), table))
+        a, s, mean, variance = kept**0.5, (1 - kept) ** 0.5, 0.3, 0.25
+        clean = mean + a * variance / (kept * variance + 1 - kept) * (x - a * mean) + 0.1 * x.tanh()
+        noise = (x - a * clean) / s
+        return target(kind, clean, noise, torch.tensor(a), torch.tensor(s)).to(x)
+
+    return network
+
+
+def run_steps(case: Case, key: str, entry: dict[str, Any]) -> list[torch.Tensor]:
+    """States after each step of a sampler over steps."""
+    settings, states = entry["settings"], []
+    schedule, steps = schedule_of(settings), case.about["steps"]
+    kind = KINDS[settings["prediction_type"]]
+    visited = timesteps(
+        schedule.steps,
+        steps,
+        spacing=settings.get("timestep_spacing", "leading"),
+        offset=settings.get("steps_offset", 0),
+    )
+    assert visited == entry["timesteps"]
+    diffusion = Diffusion(schedule=schedule, parametrisation=kind)
+    clip = settings.get("clip_sample_range", 1.0) if settings.get("clip_sample", True) else None
+    shared = {
+        "noise": iter(case["noise"]),
+        "watch": lambda step: states.append(step.x),
+        "final_alpha": 1.0 if settings.get("set_alpha_to_one", True) else float(schedule.alphas_cumprod[0]),
+    }
+    predict = diffusion.predict(analytic(schedule, kind), None, clip=clip)
+    start = case["x_start_unit"] * entry["init_noise_sigma"]
+    if entry["class"] == "DDPMScheduler":
+        variance = {"fixed_small": "small", "fixed_large": "large"}[settings.get("variance_type", "fixed_small")]
+        result = ddpm(predict, start, schedule, visited, variance=variance, **shared)
+    else:
+        # In this version a step leads to t − T // steps, whatever the spacing.
+        eta = {"eta0": 0.0, "eta05": 0.5, "eta1": 1.0}[key.split("|")[0].removeprefix("ddim_")]
+        previous = [t - schedule.steps // steps for t in visited]
+        result = ddim(predict, start, schedule, visited, previous=previous, eta=eta, **shared)
+    return [*states[1:], result]
+
+
+def run_levels(case: Case, entry: dict[str, Any]) -> list[torch.Tensor]:
+    """States after each step of a sampler over noise levels."""
+    name, settings, states = entry["class"], entry["settings"], []
+    schedule, steps, kind = schedule_of(settings), case.about["steps"], KINDS[settings["prediction_type"]]
+    preserving = name in ("DPMSolverMultistepScheduler", "UniPCMultistepScheduler")
+    spacing = settings.get("timestep_spacing", "linspace")
+    visited = timesteps(
+        schedule.steps,
+        steps,
+        spacing=spacing,
+        offset=settings.get("steps_offset", 0),
+        without_last=preserving,
+        rounded=preserving or spacing != "linspace",
+    )
+    sigmas = schedule.sigmas_at(torch.tensor(visited))
+    if settings.get("use_karras_sigmas"):
+        ends = schedule.sigmas[[0, -1]] if preserving else sigmas[[-1, 0]]
+        sigmas = schedules.karras_sigmas(steps, sigma_min=float(ends[0]), sigma_max=float(ends[1]), final_zero=False)
+        visited = schedule.steps_of(sigmas, rounded=preserving).tolist()
+    last = float(schedule.sigmas[0]) if settings.get("final_sigmas_type") == "sigma_min" else 0.0
+    sigmas = torch.cat([sigmas, torch.tensor([last], dtype=torch.float64)])
+    published = entry["sigmas"] if name != "HeunDiscreteScheduler" else [*entry["sigmas"][:-1:2], entry["sigmas"][-1]]
+    stored = entry["timesteps"] if name != "HeunDiscreteScheduler" else entry["timesteps"][::2]
+    np.testing.assert_allclose(sigmas, published, rtol=1e-3)  # 1 − β loses digits in float32
+    np.testing.assert_allclose(visited, stored, atol=2e-3)
+    scaling = schedule_scaling(schedule, kind, rounded=preserving)
+    denoise = denoiser(analytic(schedule, kind), None, scaling)
+    scale = (sigmas.square() + 1).rsqrt() if preserving else torch.ones_like(sigmas)
+    start = case["x_start_unit"] * entry["init_noise_sigma"] / float(scale[0])
+    options: dict[str, Any] = {"watch": lambda step: states.append(step.x)}
+    if name == "DPMSolverMultistepScheduler":
+        final = [] if steps >= 15 else [1] if settings.get("euler_at_final") else [2, 1]
+        result = multistep_solvers.dpmpp(
+            denoise,
+            start,
+            sigmas,
+            order=settings["solver_order"],
+            solver=settings["solver_type"],
+            eta=1.0 if settings["algorithm_type"] == "sde-dpmsolver++" else 0.0,
+            final_orders=final,
+            noise=iter(case["noise"]),
+            **options,
+        )
+    elif name == "UniPCMultistepScheduler":
+        order, variant = settings["solver_order"], settings["solver_type"]
+        result = multistep_solvers.unipc(denoise, start, sigmas, order=order, variant=variant, **options)
+    elif name == "EulerAncestralDiscreteScheduler":
+        noise = iter(case["noise"])
+        result = ancestral_solvers.euler_ancestral(denoise, start, sigmas, noise=noise, **options)
+    else:
+        solver = {"EulerDiscreteScheduler": one_step_solvers.euler, "HeunDiscreteScheduler": one_step_solvers.heun}
+        result = solver[name](denoise, start, sigmas, **options)
+    return [state * float(factor) for state, factor in zip([*states[1:], result], scale[1:], strict=True)]
+
+
+@EACH_DIFFUSERS
+def test_sampler_of_diffusers(case, key):
+    entry, published = case.functions[key], case[key]
+    by_steps = entry["class"] in ("DDPMScheduler", "DDIMScheduler")
+    ours = run_steps(case, key, entry) if by_steps else run_levels(case, entry)
+    if entry["class"] == "HeunDiscreteScheduler":  # the states between are those of the first half of a step
+        published = published[[*range(1, len(published), 2), len(published) - 1]]
+    assert len(ours) == len(published)
+    for mine, theirs in zip(ours, published, strict=True):
+        close(mine, theirs, max(1e-4, 20 * entry["rounding"]))
+
+
+@pytest.mark.parametrize("case", DIFFUSERS)
+def test_schedules_of_diffusers(case):
+    for entry in case.about["schedules"].values():
+        index, schedule = entry["index"], schedule_of(entry["settings"])
+        np.testing.assert_allclose(schedule.betas[index], entry["betas"], rtol=1e-4)
+        np.testing.assert_allclose(schedule.alphas_cumprod[index], entry["alphas_cumprod"], rtol=1e-4)
+        ended = schedule.zero_terminal().alphas_cumprod
+        np.testing.assert_allclose(ended[index], entry["alphas_cumprod_zero_terminal_snr"], rtol=1e-4, atol=1e-9)
+
+
+@pytest.mark.parametrize("case", DIFFUSERS)
+def test_noising_of_diffusers(case):
+    schedule, t = schedule_of(case.about["schedules"]["scaled_linear"]["settings"]), torch.tensor([0, 500, 999])
+    x, noise = case["add_noise_x0"], case["add_noise_noise"]
+    close(schedule.add_noise(x, noise, t), case["add_noise_out"], 1e-5)
+    close(target("v", x, noise, *schedule.scales(t, x)), case["velocity_out"], 1e-5)
+
+
+# k-diffusion ----------------------------------------------------------------------------------------------------------
+
+K_DIFFUSION = [Case(folder) for folder in folders("k-diffusion")]
+SOLVERS = {
+    "sample_euler": one_step_solvers.euler,
+    "sample_heun": one_step_solvers.heun,
+    "sample_dpm_2": one_step_solvers.midpoint,
+    "sample_lms": multistep_solvers.lms,
+    "sample_euler_ancestral": ancestral_solvers.euler_ancestral,
+    "sample_dpm_2_ancestral": ancestral_solvers.midpoint_ancestral,
+    "sample_dpmpp_2s_ancestral": ancestral_solvers.dpmpp_2s_ancestral,
+    "sample_dpmpp_sde": ancestral_solvers.dpmpp_sde,
+    "sample_dpmpp_2m": multistep_solvers.dpmpp,
+    "sample_dpmpp_2m_sde": multistep_solvers.dpmpp,
+    "sample_dpmpp_3m_sde": multistep_solvers.dpmpp,
+}
+OWN_DEFAULTS = {
+    "sample_dpmpp_2m_sde": {"eta": 1.0},
+    "sample_dpmpp_3m_sde": {"eta": 1.0, "order": 3, "solver": "heun"},
+}
+OPTIONS = {"s_noise": "noise_scale", "solver_type": "solver", "r": "middle_at"}
+DRAWLESS = ("sample_lms",)
+
+
+def floats(values: dict[str, Any]) -> dict[str, Any]:
+    """Numbers as they are meant: in JSON 1.0 may have become 1."""
+    counts = ("order", "image_d", "noise_d_low", "noise_d_high")
+    return {name: float(v) if isinstance(v, int) and name not in counts else v for name, v in values.items()}
+
+
+def options_of(function: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Our names of a sampler's official arguments."""
+    given = floats(given)
+    if function in ("sample_euler", "sample_heun", "sample_dpm_2"):
+        names = {"s_churn": "amount", "s_tmin": "low", "s_tmax": "high", "s_noise": "scale"}
+        return {"churn": one_step_solvers.Churn(**{names[name]: value for name, value in given.items()})}
+    return OWN_DEFAULTS.get(function, {}) | {OPTIONS.get(name, name): value for name, value in given.items()}
+
+
+@pytest.mark.parametrize(
+    ("case", "key"),
+    [pytest.param(case, key, id=key) for case in K_DIFFUSION for key in case.functions["samplers"]["cases"]],
+)
+def test_sampler_of_k_diffusion(case, key):
+    entry = case.functions["samplers"]["cases"][key]
+    ends = {"sigma_min": case.about["sigma_min"], "sigma_max": case.about["sigma_max"]}
+    make = {"karras": schedules.karras_sigmas, "exponential": schedules.exponential_sigmas}[key.split("|")[1]]
+    sigmas = make(case.about["steps"], **ends)
+
+    def denoise(x, sigma):
+        clean = (0.25 * x + sigma**2 * 0.3) / (0.25 + sigma**2)
+        return clean + 0.1 * (2 * x).sin() * sigma / (1 + sigma) ** 2
+
+    seen = []
+    options = options_of(entry["function"], entry["arguments"])
+    if entry["function"] not in DRAWLESS:
+        options["noise"] = iter(case["noise"])
+    start = case["x_unit"] * float(sigmas[0])
+    result = SOLVERS[entry["function"]](denoise, start, sigmas, watch=seen.append, **options)
+    tolerance = max(case.about["tolerance"], 20 * entry["rounding"])
+    for number, step in enumerate(seen):
+        close(step.x, case[f"{key}|x"][number], tolerance)
+        close(step.clean, case[f"{key}|denoised"][number], tolerance)
+    close(result, case[f"{key}|result"], tolerance)
+
+
+@pytest.mark.parametrize("case", K_DIFFUSION)
+def test_levels_of_k_diffusion(case):
+    steps, values = case.about["steps"], case.functions["sigmas"]["values"]
+    ends = {"sigma_min": case.about["sigma_min"], "sigma_max": case.about["sigma_max"]}
+    ours = {
+        "karras": schedules.karras_sigmas(steps, **ends),
+        "karras_rho5": schedules.karras_sigmas(steps, rho=5.0, **ends),
+        "exponential": schedules.exponential_sigmas(steps, **ends),
+        "polyexponential_rho2": schedules.polyexponential_sigmas(steps, rho=2.0, **ends),
+        "vp": schedules.vp_sigmas(steps),
+    }
+    for name, published in values.items():
+        np.testing.assert_allclose(ours[name], published, rtol=1e-5)
+    for number, eta, down, up in case.functions["ancestral_step"]["rows"]:
+        sigmas = values["karras"]
+        found = ancestral_solvers.ancestral_step(sigmas[number], sigmas[number + 1], eta=eta)
+        np.testing.assert_allclose(found, (down, up), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", K_DIFFUSION)
+def test_wrappers_of_k_diffusion(case):
+    schedule = NoiseSchedule.scaled_linear(start=0.00085, end=0.012)
+    x, noise, sigma = case["wrap_x"], case["wrap_noise"], case["wrap_sigma"]
+    scalings = {
+        "eps": schedule_scaling(schedule, "epsilon"),
+        "eps_quantized": schedule_scaling(schedule, "epsilon", rounded=True),
+        "v": schedule_scaling(schedule, "v"),
+        "v_diffusion": continuous_v_scaling(),
+        "karras": edm_scaling(sigma_data=0.5, time="sigma"),
+        "karras_soft_min_snr": edm_scaling(sigma_data=0.5, time="sigma"),
+    }
+
+    def network(x, t, condition):
+        return 0.3 * x + 0.5 * x.tanh() * (t[:, None] / 300).cos()
+
+    for name, row in case.functions["wrappers"]["rows"].items():
+        scaling = scalings[name]
+        denoise = denoiser(network, None, scaling)
+        ours = torch.cat([denoise(x[i : i + 1], float(sigma[i])) for i in range(len(x))])
+        close(ours, case[f"wrap_out_{name}"], 1e-4)
+        weight = soft_min_snr(sigma, sigma_data=0.5) if name == "karras_soft_min_snr" else 1.0
+        losses = scaled_loss(network, None, scaling, x, noise, sigma) * weight
+        np.testing.assert_allclose(losses, row["loss"], rtol=1e-4)
+        if "sigma_to_t" in row:
+            np.testing.assert_allclose(scaling(sigma).time, row["sigma_to_t"], rtol=1e-4)
+        if "get_sigmas(5)" in row:
+            visited = torch.tensor(timesteps(schedule.steps, 5, spacing="linspace", rounded=False))
+            found = [*schedule.sigmas_at(visited, interpolation="log").tolist(), 0.0]
+            np.testing.assert_allclose(found, row["get_sigmas(5)"], rtol=1e-4)
+        for key, published in row.items():
+            if key.startswith("t_to_sigma"):
+                at = torch.tensor(json.loads("[" + key.removeprefix("t_to_sigma(").rstrip(")") + "]"))
+                to = continuous_v_sigma(at) if name == "v_diffusion" else schedule.sigmas_at(at, interpolation="log")
+                np.testing.assert_allclose(to, published, rtol=1e-4)
+
+
+@pytest.mark.parametrize("case", K_DIFFUSION)
+def test_noise_levels_of_k_diffusion(case):
+    entry = case.functions["sigma_distributions"]
+    draws = torch.tensor(entry["u"])
+    for name, row in entry["values"].items():
+        ours = getattr(noise_levels, name.removeprefix("rand_"))(draws, **floats(row["arguments"]))
+        np.testing.assert_allclose(ours, row["out"], rtol=1e-4)
+
+
+def test_prediction_is_the_inverse_of_target():
+    a, s = torch.tensor(0.6), torch.tensor(0.8)
+    clean, noise = torch.randn(3, 4), torch.randn(3, 4)
+    for kind in ("epsilon", "v", "sample"):
+        found = read_prediction(kind, target(kind, clean, noise, a, s), a * clean + s * noise, a, s)
+        torch.testing.assert_close(found.clean, clean, atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(found.noise, noise, atol=1e-6, rtol=1e-5)
