@@ -64,10 +64,14 @@ def stage_positions(tracks: Sequence[Any]) -> list[Float[np.ndarray, " 2"]]:
 
 def programme_gain(track: Any, soundfont: SoundFont, rate: int) -> float:
     """Brings programs that the SoundFont holds too loud or too soft closer together, by the level of one note each."""
-    if track.is_drum:
-        return _gain(soundfont, track.program, DRUM_KEYS, True, rate)
     key = int(np.median(track.notes.numpy()["pitch"]))
-    return _gain(soundfont, track.program, (round(key / 6) * 6,), False, rate)
+    return balance_gain(track.program, key, soundfont, is_drum=bool(track.is_drum), rate=rate)
+
+
+def balance_gain(program: int, key: int, soundfont: SoundFont, *, is_drum: bool, rate: int) -> float:
+    """The same for a part of that program whose middle key is `key`; drums are measured on keys of their own."""
+    keys = DRUM_KEYS if is_drum else (round(key / 6) * 6,)
+    return _gain(soundfont, program, keys, is_drum, rate)
 
 
 @lru_cache(maxsize=1024)

@@ -6,6 +6,7 @@ are played here, from its scores.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -90,13 +91,39 @@ def play_track(
     Args:
         n_samples: length of the result; what sounds longer fades with it.
     """
-    out = np.zeros((2, n_samples), np.float32)
-    notes = track_notes(track, timeline, rate)
     bends = _bend_table(track, timeline, rate)
-    voices = _voices(notes, soundfont.zones(track.program, is_drum=track.is_drum), bool(track.is_drum), rate)
-    for (key, zone), members in voices.items():
-        _play_key(out, soundfont, zone, key, members, rate, bends)
+    notes = track_notes(track, timeline, rate)
+    zones = soundfont.zones(track.program, is_drum=track.is_drum)
+    out = play_notes(notes, zones, soundfont, is_drum=bool(track.is_drum), rate=rate, n_samples=n_samples, bends=bends)
     _apply_controls(out, track, timeline, rate)
+    return out
+
+
+def play_notes(
+    notes: Notes,
+    zones: tuple[Zone, ...],
+    soundfont: SoundFont,
+    *,
+    is_drum: bool,
+    rate: int,
+    n_samples: int,
+    bends: np.ndarray | None = None,
+    n_channels: int = 2,
+    memory: NoteMemory | None = None,
+) -> Float[np.ndarray, "channels samples"]:
+    """The sound of notes, without controllers.
+
+    Args:
+        n_samples: length of the result; what sounds longer fades with it.
+        bends: rows of (sample, semitones).
+        n_channels: 2, or 1 for the mean of both sides at half the cost.
+        memory: where the sounds of keys are kept from call to call; they may then be played for longer than is needed
+            here.
+    """
+    out = np.zeros((n_channels, n_samples), np.float32)
+    bends = np.zeros((0, 2)) if bends is None else bends
+    for (key, zone), members in _voices(notes, zones, is_drum, rate).items():
+        _play_key(out, soundfont, zone, key, members, rate, bends, memory)
     return out
 
 
@@ -144,7 +171,14 @@ def _loops(zone: Zone) -> bool:
 
 
 def _play_key(
-    out: np.ndarray, soundfont: SoundFont, zone: Zone, key: int, voices: list[Voice], rate: int, bends: np.ndarray
+    out: np.ndarray,
+    soundfont: SoundFont,
+    zone: Zone,
+    key: int,
+    voices: list[Voice],
+    rate: int,
+    bends: np.ndarray,
+    memory: NoteMemory | None,
 ) -> None:
     """Adds all notes of one key: the sample is computed once, unless pitch bends move it."""
     release = release_curve(zone, rate)
@@ -152,32 +186,85 @@ def _play_key(
     longest = max(end - start for start, end, _, _ in voices) + len(release)
     silent = audible_samples(zone, key, rate)
     n_samples = min(longest, out.shape[1], longest if silent is None else max(silent, 1))
-    left, right = _sides(zone.values["pan"])
-    plain = envelope = None
+    sides = _sides(zone.values["pan"]) if len(out) == 2 else (np.float32(sum(_sides(zone.values["pan"])) / 2),)
+    plain = envelope = held = None
     for start, end, amplitude, choked in voices:
         n_here = min(end - start + len(release), n_samples, out.shape[1] - start)
         if n_here <= 0:
             continue
         bend = _bend_curve(bends, start, n_here)
         if bend is not None:
-            sound = wave(soundfont, zone, key, rate, n_here, bend)
+            envelope = volume_envelope(zone, key, rate, n_samples) if envelope is None else envelope
+            sound, reached = wave(soundfont, zone, key, rate, n_here, bend), envelope
+            shaped = _shaped(sound, sound * envelope[: len(sound)], reached, choke if choked else release, end - start)
         else:
-            plain = wave(soundfont, zone, key, rate, n_samples) if plain is None else plain
-            sound = plain[:n_here]
-        if envelope is None:
-            envelope = volume_envelope(zone, key, rate, n_samples)
-        shaped = _shaped(sound, envelope, choke if choked else release, end - start) * np.float32(amplitude)
-        out[0, start : start + len(shaped)] += shaped * left
-        out[1, start : start + len(shaped)] += shaped * right
+            if plain is None or envelope is None or held is None:
+                plain, envelope, held = _key_sound(soundfont, zone, key, rate, n_samples, memory)
+            shaped = _shaped(plain[:n_here], held[:n_here], envelope, choke if choked else release, end - start)
+        shaped *= np.float32(amplitude)
+        for channel, side in zip(out, sides, strict=True):
+            channel[start : start + len(shaped)] += shaped * side
 
 
-def _shaped(sound: np.ndarray, envelope: np.ndarray, release: np.ndarray, n_held: int) -> np.ndarray:
+Key = tuple[np.ndarray, np.ndarray, np.ndarray]  # sound of a key, its envelope, and their product
+
+
+class NoteMemory:
+    """Sounds of keys, kept for later notes; the ones that were not asked for longest are dropped.
+
+    Args:
+        most_bytes: as much as is kept.
+    """
+
+    def __init__(self, most_bytes: int = 256 << 20) -> None:
+        self.most_bytes, self.held_bytes = most_bytes, 0
+        self._kept: OrderedDict[tuple[int, int, int], tuple[int, Zone, Key]] = OrderedDict()
+
+    def get(self, zone: Zone, key: int, rate: int, n_samples: int) -> Key | None:
+        """The sound of a key if it is there and as long as is asked."""
+        found = self._kept.get((id(zone), key, rate))
+        if found is None or found[0] < n_samples:
+            return None
+        self._kept.move_to_end((id(zone), key, rate))
+        return found[2]
+
+    def put(self, zone: Zone, key: int, rate: int, n_samples: int, sound: Key) -> None:
+        """Keeps the first `n_samples` of a key."""
+        old = self._kept.pop((id(zone), key, rate), None)  # the zone is held, so that its identity stays its own
+        self.held_bytes += sum(part.nbytes for part in sound) - (sum(p.nbytes for p in old[2]) if old else 0)
+        self._kept[id(zone), key, rate] = (n_samples, zone, sound)
+        while self.held_bytes > self.most_bytes and len(self._kept) > 1:
+            _, (_, _, dropped) = self._kept.popitem(last=False)
+            self.held_bytes -= sum(part.nbytes for part in dropped)
+
+
+MEMORY_STEP = 0.5  # seconds to which the length of a remembered sound is rounded up
+
+
+def _key_sound(soundfont: SoundFont, zone: Zone, key: int, rate: int, n_samples: int, memory: NoteMemory | None) -> Key:
+    if memory is not None:
+        if (known := memory.get(zone, key, rate, n_samples)) is not None:
+            return known
+        step = max(int(MEMORY_STEP * rate), 1)
+        n_samples = -(-n_samples // step) * step
+    plain = wave(soundfont, zone, key, rate, n_samples)
+    envelope = volume_envelope(zone, key, rate, n_samples)
+    sound = plain, envelope, plain * envelope[: len(plain)]
+    if memory is not None:
+        memory.put(zone, key, rate, n_samples, sound)
+    return sound
+
+
+def _shaped(sound: np.ndarray, held: np.ndarray, envelope: np.ndarray, release: np.ndarray, n_held: int) -> np.ndarray:
     """A note: the held part with its envelope, then the release from the level that was reached."""
     if n_held >= len(sound):
-        return sound * envelope[: len(sound)]
-    tail = sound[n_held : n_held + len(release)]
-    reached = envelope[min(n_held, len(envelope) - 1)]
-    return np.concatenate([sound[:n_held] * envelope[:n_held], tail * release[: len(tail)] * reached])
+        return held.copy()
+    shaped = np.empty(min(len(sound), n_held + len(release)), np.float32)
+    shaped[:n_held] = held[:n_held]
+    n_tail = len(shaped) - n_held
+    np.multiply(sound[n_held : n_held + n_tail], release[:n_tail], out=shaped[n_held:])
+    shaped[n_held:] *= envelope[min(n_held, len(envelope) - 1)]
+    return shaped
 
 
 def _sides(pan: int) -> tuple[np.float32, np.float32]:

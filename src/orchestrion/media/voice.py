@@ -119,6 +119,7 @@ def _pitch_movement(zone: Zone, rate: int, n_samples: int, bend: Wave | None) ->
 def _interpolated(soundfont: SoundFont, zone: Zone, position: np.ndarray, rate: int) -> Wave:
     """Reads the sample at fractional positions (cubic, Catmull-Rom), round its loop where it has one."""
     furthest = int(position[-1]) + 4
+    ends = False
     if zone.values["sample_modes"] & 1:
         source = soundfont.samples[zone.start : zone.loop_end]
         loop = soundfont.samples[zone.loop_start : zone.loop_end]
@@ -126,14 +127,16 @@ def _interpolated(soundfont: SoundFont, zone: Zone, position: np.ndarray, rate: 
         source = np.concatenate([source, np.tile(loop, rounds)]).astype(np.float32)
     else:
         source = np.concatenate([soundfont.samples[zone.start : zone.end], [0, 0, 0]]).astype(np.float32)
-        position = position[: np.searchsorted(position, zone.end - zone.start)]
+        n_inside = int(np.searchsorted(position, zone.end - zone.start))
+        ends = n_inside < len(position)
+        position = position[:n_inside]
     source *= np.float32(1 / 32768)
     source = np.concatenate([source[:1], source])
     whole = position.astype(np.int64)
     part = (position - whole).astype(np.float32)
     a, b, c, d = source[whole], source[whole + 1], source[whole + 2], source[whole + 3]
     read = b + 0.5 * part * (c - a + part * (2 * a - 5 * b + 4 * c - d + part * (3 * (b - c) + d - a)))
-    if not zone.values["sample_modes"] & 1:
+    if ends:  # not where it is only read no further
         n_fade = min(int(FADE * rate), len(read))
         read[len(read) - n_fade :] *= np.linspace(1, 0, n_fade, dtype=np.float32)
     return read
