@@ -4,6 +4,13 @@ from jaxtyping import install_import_hook
 
 # The floors whose functions take tensors; elsewhere annotations name types that are imported for type checkers only.
 install_import_hook(
-    ["orchestrion.nn", "orchestrion.paradigms", "orchestrion.systems.midicaps", "orchestrion.systems.getmusic"],
+    [
+        "orchestrion.nn",
+        "orchestrion.paradigms",
+        "orchestrion.systems.midicaps",
+        "orchestrion.systems.getmusic",
+        "orchestrion.analysis.spectra",
+        "orchestrion.analysis.chromagram",
+    ],
     "beartype.beartype",
 )
