@@ -65,6 +65,8 @@ def test_tensorboard(tmp_path):
         log.add_figures(2, "one", 2, {"quality": 7.0})
     events = reading.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     found = {name: (events.Scalars(name)[0].step, events.Scalars(name)[0].value) for name in events.Tags()["scalars"]}
+    speed = [found.pop(f"speed/{name}") for name in ("steps", "items", "memory")]
+    assert all(step == 1 and value > 0 for step, value in speed)
     assert found == {
         "one/fit": (1, 3.0),
         "one/fit/rate": (1, 0.5),

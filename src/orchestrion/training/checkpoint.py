@@ -62,6 +62,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
         for name in (_TENSORS, _REST):
             _to_disk(unfinished / name)
         unfinished.rename(path)
+        _to_disk(folder)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise OutputError(f"The checkpoint {path} cannot be written ({error}); make room or choose another.") from error
@@ -152,5 +153,11 @@ def _without_shared(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], d
 
 
 def _to_disk(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    """Waits until a file, or the names in a folder, would survive a loss of power."""
+    if os.name == "nt" and path.is_dir():
+        return  # folders cannot be opened there
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

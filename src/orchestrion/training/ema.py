@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from orchestrion.training.sharding import is_split
+
 
 class Average:
     """Average of named parameters: a ← d·a + (1 − d)·w, begun at the weights as they are.
@@ -35,9 +37,14 @@ class Average:
         get_ema_multi_avg_fn(decay)(list(self.values.values()), current, self.updates)
 
     def swap(self) -> None:
-        """Exchanges weights and average, without a copy."""
+        """Exchanges weights and average, without a copy where weights are not split over processes."""
         for name, parameter in self.parameters.items():
-            parameter.data, self.values[name] = self.values[name], parameter.data
+            if is_split(parameter):
+                weights = parameter.detach().clone()
+                parameter.detach().copy_(self.values[name])
+                self.values[name] = weights
+            else:
+                parameter.data, self.values[name] = self.values[name], parameter.data
 
     @contextmanager
     def applied(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""What a training tells while it runs: a file with every step, lines on stderr, TensorBoard, Weights & Biases."""
+"""What a training tells while it runs: a file with every step, lines on stderr, samples, TensorBoard, W&B."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import json
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +16,11 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from orchestrion.errors import MissingDependencyError, OrchestrionError
+from orchestrion.errors import MissingDependencyError, OrchestrionError, OutputError
+from orchestrion.media.files import REASONS
+from orchestrion.training.samples import publish_sample, write_sample
+from orchestrion.training.speed import Speed, memory
+from orchestrion.training.stage import Sample
 
 FILE = "log.jsonl"
 
@@ -48,6 +53,7 @@ class TrainingLog:
 
     Raises:
         MissingDependencyError: `wandb` is asked for and is not installed.
+        OutputError: here and in all methods: the disk is full, or the folder cannot be written to.
     """
 
     def __init__(
@@ -67,12 +73,14 @@ class TrainingLog:
         self._recent: list[tuple[int, Record]] = []  # in no summary yet
         self._file = self._board = self._wandb = None
         self._summarised = time.monotonic()
+        self._folder = folder
         if folder is None:
             return
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / FILE
-        self._file = path.open("ab")
-        self._file.truncate(min(at, path.stat().st_size))
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / FILE
+            self._file = path.open("ab")
+            self._file.truncate(min(at, path.stat().st_size))
         if tensorboard and importlib.util.find_spec("tensorboard") is not None:
             from torch.utils.tensorboard import SummaryWriter
 
@@ -102,9 +110,27 @@ class TrainingLog:
         self.last.setdefault(stage, {}).update({f"validation {name}": value for name, value in figures.items()})
         self._line({"stage": stage, "step": step, "validation": figures})
         self._publish(global_step, {f"{stage}/validation/{name}": value for name, value in figures.items()})
-        if self._lines and self._file is not None:
-            told = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
-            sys.stderr.write(f"{stage} step {step}: validation {told}\n")
+        told = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        self.tell(f"{stage} step {step}: validation {told}")
+
+    def add_samples(self, global_step: int, stage: str, step: int, samples: Mapping[str, Sample]) -> None:
+        """Writes things to hear and see as files samples/<stage>/<step>/<name>, and for TensorBoard."""
+        if self._folder is None:
+            return
+        place = self._folder / "samples" / stage / f"{step:010d}"
+        with _writing(place):
+            place.mkdir(parents=True, exist_ok=True)
+            for name, sample in samples.items():
+                path = write_sample(sample, place, name)
+                if self._board is not None:
+                    publish_sample(self._board, f"{stage}/{name}", path, global_step)
+        self.tell(f"{stage} step {step}: samples in {place}")
+
+    def tell(self, text: str) -> None:
+        """A line on stderr, where lines are printed."""
+        if self._lines and self._folder is not None:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
 
     def write(self) -> None:
         """Writes what was collected, and sums it up on stderr and in the curves.
@@ -133,8 +159,9 @@ class TrainingLog:
     def close(self) -> None:
         """Closes what is open."""
         for held in (self._file, self._board):
-            if held is not None:
-                held.close()
+            if held is not None and self._folder is not None:
+                with _writing(self._folder):
+                    held.close()
         if self._wandb is not None:
             self._wandb.finish()
 
@@ -164,13 +191,15 @@ class TrainingLog:
             last = self.last.setdefault(record.stage, {})
             last[record.objective] = float(record.loss)
             last |= {f"{record.objective} {name}": value for name, value in record.parts.items()}
-        if self._file is not None:
+        if self._file is not None and self._folder is not None:
             self._recent += pending
-            self._file.flush()
+            with _writing(self._folder):
+                self._file.flush()
 
     def _line(self, entry: dict[str, Any]) -> None:
-        if self._file is not None:
-            self._file.write(json.dumps(entry).encode() + b"\n")
+        if self._file is not None and self._folder is not None:
+            with _writing(self._folder):
+                self._file.write(json.dumps(entry).encode() + b"\n")
 
     def _summarise(self, pending: list[tuple[int, Record]], seconds: float) -> None:
         """One line on stderr, and one point in the curves, for all records since the last time."""
@@ -186,19 +215,20 @@ class TrainingLog:
             curves |= {f"{name}/{part}": value for part, value in records[-1].parts.items()}
             if records[-1].norm is not None:
                 curves[f"{name}/norm"] = float(records[-1].norm)
+        told = ", ".join(f"{objective} {curves[f'{stage}/{objective}']:.4f}" for stage, objective in groups)
+        steps = len({(record.stage, record.step) for _, record in pending})
+        items = sum(record.weight for _, record in pending if record.objective == last.objective)
+        seconds = max(seconds, 1e-9)
+        speed = Speed(steps / seconds, items / seconds, memory())
+        curves |= {"speed/steps": speed.steps, "speed/items": speed.items, "speed/memory": speed.memory}
         self._publish(global_step, curves)
-        if self._lines:
-            steps = len({(record.stage, record.step) for _, record in pending})
-            items = sum(record.weight for _, record in pending if record.objective == last.objective)
-            told = ", ".join(f"{objective} {curves[f'{stage}/{objective}']:.4f}" for stage, objective in groups)
-            speed = f"{steps / max(seconds, 1e-9):.2f} steps/s, {items / max(seconds, 1e-9):.0f} items/s"
-            sys.stderr.write(f"{last.stage} step {last.step}: {told}, {speed}, {_memory():.2f} GB\n")
-            sys.stderr.flush()
+        self.tell(f"{last.stage} step {last.step}: {told}, {speed}")
 
     def _publish(self, global_step: int, curves: Mapping[str, float]) -> None:
-        if self._board is not None:
-            for name, value in curves.items():
-                self._board.add_scalar(name, value, global_step)
+        if self._board is not None and self._folder is not None:
+            with _writing(self._folder):
+                for name, value in curves.items():
+                    self._board.add_scalar(name, value, global_step)
         if self._wandb is not None:
             self._wandb.log(dict(curves), step=global_step)
 
@@ -213,13 +243,12 @@ def _fetch(records: list[Record]) -> None:
                 setattr(record, name, value)
 
 
-def _memory() -> float:
-    """Largest memory so far in GB: of the accelerator where there is one, else of the process."""
-    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
-        return torch.cuda.max_memory_allocated() / 1e9
-    if importlib.util.find_spec("resource") is None:  # Windows
-        return math.nan
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Errors of the system that the user can mend become one sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in REASONS:
+            raise
+        raise OutputError(f"The log of the run in {folder} cannot be written: {REASONS[error.errno]}.") from error

@@ -1,9 +1,10 @@
-"""The processes of a training: which one this is, and sums over all of them."""
+"""The processes of a training: which one this is, and sums and collections over all of them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -72,12 +73,81 @@ class Processes:
         """Gives all processes the kept buffers (statistics of batches and losses) that the first one has."""
         if self.count == 1:
             return
-        learned = {name for module in modules for name, _ in module.named_parameters()}
-        self.share_from_first(v for module in modules for name, v in module.state_dict().items() if name not in learned)
+        learned = {id(value) for module in modules for value in module.parameters()}
+        states = [module.state_dict(keep_vars=True).values() for module in modules]
+        self.share_from_first(value for state in states for value in state if id(value) not in learned)
 
     def share_state(self, modules: Sequence[nn.Module]) -> None:
-        """Gives all processes the parameters and kept buffers that the first one has."""
-        self.share_from_first(value for module in modules for value in module.state_dict().values())
+        """Gives all processes the parameters and kept buffers that the first one has; sharded ones are left alone."""
+        if self.count == 1:
+            return
+        from torch.distributed.tensor import DTensor  # takes as long to import as all else here
+
+        states = [module.state_dict().values() for module in modules]
+        self.share_from_first(value for state in states for value in state if not isinstance(value, DTensor))
+
+
+def together() -> int:
+    """How many processes there are, 1 where none were started together."""
+    ready = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.distributed.get_world_size() if ready else 1
+
+
+def gather_with_gradient(tensor: Tensor) -> Tensor:
+    """Rows of all processes, in the order of their numbers; the gradient of each row goes back to where it came from.
+
+    For losses that compare all items of a batch with each other. What each process computes from the rows is averaged
+    by the trainer like any loss, so both are right: the whole loss in every process, or in each process the loss of its
+    own rows against all, weighed by their number.
+
+    Args:
+        tensor: [rows, ...]; the number of rows may differ between processes, all else must be equal.
+
+    Returns:
+        [rows of all processes, ...]; the tensor itself where there is one process.
+    """
+    return tensor if together() == 1 else _Gather.apply(tensor)
+
+
+def sum_with_gradient(tensor: Tensor) -> Tensor:
+    """The sum over the processes of tensors of equal shape, with its gradient."""
+    return tensor if together() == 1 else _Sum.apply(tensor)
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, tensor: Tensor) -> Tensor:
+        count, rank = together(), torch.distributed.get_rank()
+        sizes = torch.zeros(count, dtype=torch.long, device=tensor.device)
+        sizes[rank] = len(tensor)
+        torch.distributed.all_reduce(sizes)
+        rows = sizes.tolist()
+        padded = tensor.new_zeros(max(rows), *tensor.shape[1:])
+        padded[: len(tensor)] = tensor
+        held = [torch.empty_like(padded) for _ in rows]
+        torch.distributed.all_gather(held, padded)
+        context.place = slice(sum(rows[:rank]), sum(rows[: rank + 1]))
+        return torch.cat([one[:size] for one, size in zip(held, rows, strict=True)])
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:  # type: ignore[override]
+        total = gradients[0].clone(memory_format=torch.contiguous_format)
+        torch.distributed.all_reduce(total)
+        return total[context.place]
+
+
+class _Sum(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, tensor: Tensor) -> Tensor:
+        total = tensor.clone(memory_format=torch.contiguous_format)
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:  # type: ignore[override]
+        total = gradients[0].clone(memory_format=torch.contiguous_format)
+        torch.distributed.all_reduce(total)
+        return total
 
 
 def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from orchestrion.errors import OptionError, OrchestrionError
 from orchestrion.training.log import Record
 from orchestrion.training.processes import Processes
+from orchestrion.training.sharding import is_split, whole
 from orchestrion.training.stage import Objective, Stage
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -32,6 +34,12 @@ def seed_everything(*numbers: int) -> None:
     if torch.backends.mps.is_available():
         torch.mps.manual_seed(seed)
     random.seed(seed)
+
+
+def in_precision(stage: Stage, device: str) -> AbstractContextManager[Any]:
+    """Inside the block, matrix products are computed as the stage asks."""
+    dtype = PRECISIONS[stage.precision]
+    return torch.autocast(device, dtype, enabled=dtype != torch.float32)
 
 
 class Runner:
@@ -65,16 +73,13 @@ class Runner:
         self._stage, self._number, self._seed = stage, number, seed
         self._parts, self._processes = parts, processes
         self._device = self.parameters[0].device.type
+        self._split = any(is_split(parameter) for parameter in self.parameters)
 
-    def due(self, step: int) -> bool:
-        """Whether the objective runs in this step."""
-        return step % self.objective.every == 0
-
-    def step(self, step: int, shares: Iterator[tuple[int, Any]]) -> Record:
+    def step(self, step: int, shares: Iterator[tuple[int, tuple[Any, ...]]]) -> Record:
         """One step: gradients of all shares, averaged by the weights of their losses, then clipped and applied.
 
         Args:
-            shares: this process's shares of the batch, with their numbers.
+            shares: this process's shares of the batch, with their numbers: what the loss is called with.
 
         Raises:
             OrchestrionError: a loss has a negative weight, or nothing was counted in the whole batch.
@@ -86,28 +91,32 @@ class Runner:
         loss, weight, parts = self._gradients(step, shares)
         norm = None
         if self.objective.clip is not None:
-            norm = nn.utils.clip_grad_norm_(self.parameters, self.objective.clip)
+            norm = whole(nn.utils.clip_grad_norm_(self.parameters, self.objective.clip))
         self.optimiser.step()
         return Record(self._stage.name, step, self.objective.name, loss, weight, self._rates[0] * factor, norm, parts)
 
     def _gradients(
-        self, step: int, shares: Iterator[tuple[int, Any]]
+        self, step: int, shares: Iterator[tuple[int, tuple[Any, ...]]]
     ) -> tuple[Tensor | float, float, dict[str, float]]:
         """Leaves the gradients of the batch with the parameters; gives its loss, its weight and other figures."""
         alone = self._parts == 1
         mean: Tensor | float = 0.0
         total = 0.0
         sums: dict[str, float] = {}
-        dtype = PRECISIONS[self._stage.precision]
-        for part, batch in shares:
+        for part, arguments in shares:
             seed_everything(*self._seed, step, self._number, part)
-            with torch.autocast(self._device, dtype, enabled=dtype != torch.float32):
-                loss = self.objective.loss(batch)
+            with in_precision(self._stage, self._device):
+                loss = self.objective.loss(*arguments)
             if not loss.weight >= 0:
                 raise OrchestrionError(
                     f"The loss {self.objective.name!r} has the weight {loss.weight}; give what was counted."
                 )
             if loss.weight == 0:
+                if self._split:
+                    raise OrchestrionError(
+                        f"The loss {self.objective.name!r} counted nothing in a share of step {step}, which processes "
+                        "that share one network cannot leave out; give each something to count."
+                    )
                 continue
             (loss.value if alone else loss.value * loss.weight).backward()
             mean = loss.value.detach().double() if alone else mean + loss.value.detach().double() * loss.weight
@@ -133,12 +142,13 @@ class Runner:
         """Sums of losses, weights, figures and gradients over the processes."""
         if self._processes.count == 1:
             return mean, total, sums
-        reached = [float(parameter.grad is not None) for parameter in self.parameters]
+        held = [parameter for parameter in self.parameters if not is_split(parameter)]  # others are summed already
+        reached = [float(parameter.grad is not None) for parameter in held]
         mean, total, *rest = self._processes.sum([float(mean), total, *reached])
-        for parameter, times in zip(self.parameters, rest, strict=True):
+        for parameter, times in zip(held, rest, strict=True):
             if times and parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        self._processes.sum_tensors([parameter.grad for parameter in self.parameters if parameter.grad is not None])
+        self._processes.sum_tensors([parameter.grad for parameter in held if parameter.grad is not None])
         names = self._processes.union(sums)
         values = self._processes.sum([sums.get(name, 0.0) for name in names])
         return mean, total, dict(zip(names, values, strict=True))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from torch import nn
@@ -17,6 +18,8 @@ from orchestrion.training.interruption import Interruption
 from orchestrion.training.log import TrainingLog
 from orchestrion.training.plan import check_stages, describe, require_same
 from orchestrion.training.processes import Processes
+from orchestrion.training.sharding import is_sharded, load_whole, whole_state
+from orchestrion.training.speed import Speed, memory
 from orchestrion.training.stage import Stage
 from orchestrion.training.stage_run import StageRun, kept_randomness
 
@@ -38,7 +41,11 @@ class Trainer:
         folder: of checkpoints and logs. A run that is in it already is gone on with.
         seed: of everything random.
         max_steps: at most so many steps of each stage.
+        resume: True: there must be a run in the folder to go on with; False: there must be none; None: either.
+        about: plain values that belong to the run, such as the hash of its data; with others it is not gone on with.
         accumulate: shares that each process splits its part of a batch into, one at a time in memory.
+        compile: whether to compile what the stages name for it, or the children of the model. The first steps take a
+            minute or so then, and a run that is gone on with may differ in the last digits.
         checkpoint_seconds: between checkpoints; there is one at the end of each stage as well.
         log_seconds: between writes of the log.
         tensorboard: whether to write for TensorBoard, where it is installed.
@@ -46,8 +53,13 @@ class Trainer:
         progress: called with steps done and steps in all. Without, and where stderr is no terminal, a line of text is
             printed on stderr with each write of the log.
 
+    Attributes:
+        resumed: steps that were done already when the run was gone on with.
+        speed: for each stage that ran its steps a second, items a second (what the last objective counted) and the
+            largest memory so far in GB.
+
     Raises:
-        OptionError: an argument is out of range, or an objective trains what belongs to neither the model nor a helper.
+        OptionError: an argument is out of range, or the stages cannot be run; see `check_stages`.
     """
 
     def __init__(
@@ -58,7 +70,10 @@ class Trainer:
         folder: str | Path,
         seed: int = 0,
         max_steps: int | None = None,
+        resume: bool | None = None,
+        about: Mapping[str, Any] = MappingProxyType({}),
         accumulate: int = 1,
+        compile: bool = False,
         checkpoint_seconds: float = 300.0,
         log_seconds: float = 10.0,
         tensorboard: bool = True,
@@ -71,7 +86,10 @@ class Trainer:
         check_stages(model, stages)
         self.model, self.stages, self.folder, self.seed = model, list(stages), Path(folder), seed
         self.steps = [stage.steps if max_steps is None else min(stage.steps, max_steps) for stage in stages]
-        self.accumulate = accumulate
+        self.accumulate, self.compile = accumulate, compile
+        self.resume, self.about = resume, about
+        self.resumed = 0
+        self.speed: dict[str, Speed] = {}
         self.checkpoint_seconds, self.log_seconds = checkpoint_seconds, log_seconds
         self._tensorboard, self._wandb, self._progress = tensorboard, wandb, progress
         self._processes = Processes()
@@ -85,7 +103,7 @@ class Trainer:
             <figure>", and "validation <figure>".
 
         Raises:
-            OptionError: the run in the folder was begun with other arguments.
+            OptionError: the run in the folder was begun with other arguments, or `resume` forbids what would be done.
             WeightsError: its last checkpoint is damaged.
             OutputError: a checkpoint cannot be written.
             OrchestrionError: a loss is not a number, or counts nothing.
@@ -114,14 +132,16 @@ class Trainer:
         for module in modules:
             module.to(self._processes.device)
         parts = self._processes.count * self.accumulate
-        self._plan = describe(self.model, self.stages, self.steps, seed=self.seed, parts=parts)
+        self._plan = describe(self.model, self.stages, self.steps, seed=self.seed, parts=parts, about=self.about)
         start = newest_checkpoint(self._checkpoints)
+        self._check_resumption(start is not None)
         if start is not None:
             require_same(self.folder, start.state["plan"], self._plan)
-            self.model.load_state_dict(start.under("model."))
+            load_whole(self.model, start.under("model."))
             for name, module in self._helpers():
-                module.load_state_dict(start.under(name))
+                load_whole(module, start.under(name))
         start = start or Checkpoint(0, 0, {}, {})
+        self.resumed = self._global(start.stage, start.step)
         place = [float(start.stage), float(start.step)]
         if self._processes.sum(place) != [value * self._processes.count for value in place]:
             raise OptionError(
@@ -131,6 +151,12 @@ class Trainer:
         if self._processes.first:
             remove_unfinished(self._checkpoints)
         return start
+
+    def _check_resumption(self, begun: bool) -> None:
+        if self.resume is False and begun:
+            raise OptionError(f"There is a run in {self.folder} already; go on with it or give another folder.")
+        if self.resume and not begun:
+            raise OptionError(f"There is no run with a checkpoint in {self.folder} to go on with; give its folder.")
 
     def _open_log(self, start: Checkpoint) -> TrainingLog:
         log = TrainingLog(
@@ -152,36 +178,47 @@ class Trainer:
         )
         if start is not None:
             run.restore(start)
-        with run.learning():
+        first, done = time.monotonic(), 0
+        items = 0.0
+        with run.learning(compile=self.compile):
+            if start is None:
+                run.start()
             for step in range(start.step if start is not None else 0, steps):
                 for record in run.step(step):
                     self._log.add(self._global(number, step), record)
+                    items += record.weight if record.objective == stage.objectives[-1].name else 0.0
+                done += 1
                 if self._log.due:
                     self._log.write()
                 if step + 1 < steps:
                     self._between(run, number, step + 1)
             run.finish()
-            self._validate(run, number, steps)
+            self._look(run, number, steps)
         self._save(number + 1, 0, None)
+        seconds = max(time.monotonic() - first, 1e-9)
+        self.speed[stage.name] = Speed(done / seconds, items / seconds, memory())
+        self._log.tell(f"{stage.name}: {done} steps in {seconds:.1f} s, {self.speed[stage.name]}")
         self._tell(number, steps, now=True)
         if self._interruption.told():
             self._interruption.leave()
 
     def _between(self, run: StageRun, number: int, step: int) -> None:
-        """What there is to do between steps: validation and a checkpoint if it is time, and stopping."""
-        if step % run.stage.validate_every == 0:
-            self._validate(run, number, step)
+        """What there is to do between steps: validation, samples and a checkpoint if it is time, and stopping."""
+        self._look(run, number, step)
         self._tell(number, step)
         told = self._interruption.told()
-        if told or time.monotonic() - self._saved >= self.checkpoint_seconds:
+        if told or self._processes.sum([float(time.monotonic() - self._saved >= self.checkpoint_seconds)])[0]:
             self._save(number, step, run)
         if told:
             self._interruption.leave()
 
-    def _validate(self, run: StageRun, number: int, step: int) -> None:
-        figures = run.validate()
-        if figures:
-            self._log.add_figures(self._global(number, step), run.stage.name, step, figures)
+    def _look(self, run: StageRun, number: int, step: int) -> None:
+        """Validation and samples, if it is time for them or the stage ends."""
+        stage, last = run.stage, step == self.steps[number]
+        if (last or step % stage.validate_every == 0) and (figures := run.validate()):
+            self._log.add_figures(self._global(number, step), stage.name, step, figures)
+        if (last or step % stage.samples_every == 0) and (samples := run.samples()):
+            self._log.add_samples(self._global(number, step), stage.name, step, samples)
 
     def _tell(self, number: int, step: int, *, now: bool = False) -> None:
         time_now = time.monotonic()
@@ -190,16 +227,17 @@ class Trainer:
             self._progress(self._global(number, step), sum(self.steps))
 
     def _save(self, number: int, step: int, run: StageRun | None) -> None:
-        """Writes a checkpoint; `run`: of a stage that is not at its end."""
-        if self._processes.first:
-            tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        """Writes a checkpoint; `run`: of a stage that is not at its end. What is split is put together by all."""
+        if self._processes.first or is_sharded([self.model, *(module for _, module in self._helpers())]):
+            tensors = {f"model.{name}": value for name, value in whole_state(self.model).items()}
             for name, module in self._helpers():
-                tensors |= {name + key: value for key, value in module.state_dict().items()}
+                tensors |= {name + key: value for key, value in whole_state(module).items()}
             state: dict[str, Any] = {"plan": self._plan, "log": self._log.position(), "figures": self._log.last}
             if run is not None:
                 held, state["stage"] = run.held()
                 tensors |= held
-            write_checkpoint(self._checkpoints, Checkpoint(number, step, tensors, state))
+            if self._processes.first:
+                write_checkpoint(self._checkpoints, Checkpoint(number, step, tensors, state))
         self._saved = time.monotonic()
 
     def _helpers(self) -> list[tuple[str, nn.Module]]:
