@@ -1,0 +1,129 @@
+"""SampleCNN: one-dimensional convolutions from raw samples to one vector, with no spectrogram between.
+
+Lee et al. 2017 (arXiv 1703.01789), as CLMR (Spijkervet & Burgoyne 2021, arXiv 2103.09410) uses it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+FIRST_STRIDE = 3
+
+
+class SampleBlock(nn.Module):
+    """Convolution, batch normalisation, ReLU, and a maximum over `pool` frames.
+
+    Args:
+        inputs, outputs: channels.
+        kernel: frames that the convolution sees.
+        stride: of the convolution.
+        padding: zeros on either side.
+        pool: frames that become one; 1: all stay.
+    """
+
+    def __init__(
+        self, *, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, padding: int = 1, pool: int = 1
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(inputs, outputs, kernel, stride=stride, padding=padding)
+        self.norm = nn.BatchNorm1d(outputs)
+        self.pool = nn.MaxPool1d(pool, stride=pool) if pool > 1 else nn.Identity()
+
+    def forward(self, x: Float[Tensor, "batch inputs time"]) -> Float[Tensor, "batch outputs frames"]:
+        """The frames after it."""
+        return self.pool(self.norm(self.conv(x)).relu_())
+
+
+class SampleCnn(nn.Module):
+    """Waveform → vector.
+
+    A strided convolution, a block for each of `strides`, whose kernel and pooling have the length of the stride (with
+    one zero on either side whatever the stride, as published), and a convolution on the single frame that is left.
+
+    Args:
+        channels: of the first convolution, of each block, and of the last convolution: two more than `strides`.
+        strides: of the blocks; 3 × their product is the length of the input in samples.
+        outputs: size of a linear head, such as the number of tags; None: the representation itself comes out.
+        dropout: before the head, in training.
+        kaiming: draw the kernels as He et al. 2015 for ReLU (uniform, fan-in), as the paper's code does; by default as
+            torch does.
+
+    Raises:
+        ValueError: the numbers of channels and strides do not fit, or nothing is left of the input at the end.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: Sequence[int],
+        strides: Sequence[int],
+        outputs: int | None = None,
+        dropout: float = 0.0,
+        kaiming: bool = False,
+    ) -> None:
+        super().__init__()
+        if len(channels) != len(strides) + 2:
+            raise ValueError(f"{len(strides)} strides need {len(strides) + 2} numbers of channels, not {len(channels)}")
+        self.strides = tuple(strides)
+        blocks = [SampleBlock(inputs=1, outputs=channels[0], stride=FIRST_STRIDE, padding=0)]
+        for number, stride in enumerate(strides):
+            blocks.append(
+                SampleBlock(inputs=channels[number], outputs=channels[number + 1], kernel=stride, pool=stride)
+            )
+        blocks.append(SampleBlock(inputs=channels[-2], outputs=channels[-1]))
+        self.blocks = nn.ModuleList(blocks)
+        self.window = FIRST_STRIDE * math.prod(strides)
+        frames = self.frames(self.window)
+        if frames < 1:
+            raise ValueError(f"nothing is left of {self.window} samples after the strides {list(strides)}")
+        self.features = channels[-1] * frames
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(self.features, outputs) if outputs is not None else None
+        if kaiming:
+            for block in blocks:
+                nn.init.kaiming_uniform_(block.conv.weight, mode="fan_in", nonlinearity="relu")
+
+    def frames(self, samples: int) -> int:
+        """Frames that are left of so many samples."""
+        frames = (samples - FIRST_STRIDE) // FIRST_STRIDE + 1
+        for stride in self.strides:
+            frames = (frames + 2 - stride + 1) // stride
+        return frames
+
+    def represent(self, x: Float[Tensor, "batch 1 samples"]) -> Float[Tensor, "batch features"]:
+        """The representation, called h in the paper, of windows of `window` samples."""
+        for block in self.blocks:
+            x = block(x)
+        return x.flatten(1)
+
+    def forward(self, x: Float[Tensor, "batch 1 samples"]) -> Float[Tensor, "batch outputs"]:
+        """The representation, or the logits of the head where there is one."""
+        features = self.represent(x)
+        return features if self.head is None else self.head(self.dropout(features))
+
+
+class Projector(nn.Module):
+    """Linear layers without bias and ReLU between them: representation → what the contrastive loss compares.
+
+    Args:
+        features: of the representation, and of all layers but the last.
+        outputs: of the last.
+        num_layers: how many (SimCLR: 2).
+    """
+
+    def __init__(self, *, features: int, outputs: int, num_layers: int = 2) -> None:
+        super().__init__()
+        widths = [features] * num_layers + [outputs]
+        self.layers = nn.ModuleList(
+            nn.Linear(one, two, bias=False) for one, two in zip(widths[:-1], widths[1:], strict=True)
+        )
+
+    def forward(self, x: Float[Tensor, "batch features"]) -> Float[Tensor, "batch outputs"]:
+        """The projection, called z in the paper."""
+        for number, layer in enumerate(self.layers):
+            x = layer(x if number == 0 else x.relu())
+        return x
