@@ -71,17 +71,13 @@ def a_weighting(frequencies: Float[Tensor, " bins"]) -> Float[Tensor, " bins"]:
     """The A curve of IEC 61672 in dB, not below −80."""
     squared = frequencies.double().square()
     poles = [12194.217**2, 20.598997**2, 107.65265**2, 737.86223**2]
-    power = (
-        2.0
-        + 20
-        * (
-            math.log10(poles[0])
-            + 2 * squared.log10()
-            - (squared + poles[0]).log10()
-            - (squared + poles[1]).log10()
-            - 0.5 * (squared + poles[2]).log10()
-            - 0.5 * (squared + poles[3]).log10()
-        )
+    power = 2.0 + 20 * (
+        math.log10(poles[0])
+        + 2 * squared.log10()
+        - (squared + poles[0]).log10()
+        - (squared + poles[1]).log10()
+        - 0.5 * (squared + poles[2]).log10()
+        - 0.5 * (squared + poles[3]).log10()
     )
     return power.clamp(min=-80).float()
 

@@ -1,0 +1,59 @@
+"""Activations beyond those of torch, and how they are chosen by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from orchestrion.errors import OptionError
+
+Activation = Callable[[int], nn.Module]
+"""Channels → module."""
+
+
+class Snake(nn.Module):
+    """x + sin²(αx) / α with one learned α a channel (Ziyin et al. 2020, arXiv 2006.08195, eq. 3).
+
+    Args:
+        channels: of the input.
+    """
+
+    pointwise = True  # for streams
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.ones(channels, 1))
+
+    def forward(self, x: Float[Tensor, "batch channels time"]) -> Float[Tensor, "batch channels time"]:
+        return x + (self.alpha * x).sin().square() / (self.alpha + 1e-9)
+
+
+def activation(name: str, *, slope: float = 0.2) -> Activation:
+    """What makes an activation for a number of channels.
+
+    Args:
+        name: "leaky_relu", "elu" or "snake".
+        slope: of leaky rectifiers below 0.
+
+    Raises:
+        OptionError: there is no such activation.
+    """
+    known: dict[str, Activation] = {
+        "leaky_relu": lambda channels: nn.LeakyReLU(slope),
+        "elu": lambda channels: nn.ELU(),
+        "snake": Snake,
+    }
+    if name not in known:
+        raise OptionError(f"There is no activation {name!r}; choose one of {', '.join(known)}.")
+    return known[name]
+
+
+def modified_sigmoid(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """2σ(x)^ln 10 + 1e-7, which goes over a wide range of amplitudes (DDSP, Engel et al. 2020, arXiv 2001.04643).
+
+    The exponent is 2.3, as RAVE rounds ln 10.
+    """
+    return 2 * torch.sigmoid(x) ** 2.3 + 1e-7

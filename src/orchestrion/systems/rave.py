@@ -1,0 +1,575 @@
+"""RAVE: a variational autoencoder for fast and high-quality neural audio synthesis.
+
+Caillon & Esling 2021 (arXiv 2111.05011); streaming by Caillon & Esling 2022 (arXiv 2204.07064). A waveform is split
+into sub-bands, an encoder of strided convolutions draws a posterior over latents, a decoder makes the sub-bands again.
+First both learn from spectral distances; then the encoder stands still and the decoder learns from discriminators. The
+principal axes of the latents say how many of them carry sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from orchestrion.analysis.pqmf import Pqmf
+from orchestrion.analysis.spectra import MelSpectrogram
+from orchestrion.codecs.block_stream import CodecStream, StreamingNetwork
+from orchestrion.codecs.codec import Latents
+from orchestrion.errors import InputError, OptionError
+from orchestrion.media.audio import Audio
+from orchestrion.nn.activations import activation
+from orchestrion.nn.adain import adaptive_norms, collecting, forget_styles
+from orchestrion.nn.discriminators import waveform_discriminator
+from orchestrion.nn.filtered_noise import StreamedNoise
+from orchestrion.nn.latent_maps import FromCoordinates, ToCoordinates
+from orchestrion.nn.latent_space import LatentSpace
+from orchestrion.nn.mel_front import MelFront
+from orchestrion.nn.residual_autoencoder import ResidualDecoder, ResidualEncoder
+from orchestrion.nn.streamed_pqmf import StreamedAnalysis, StreamedMel, StreamedSynthesis
+from orchestrion.nn.streaming import Place, Plan, StreamedSequence
+from orchestrion.nn.strided_autoencoder import HeadedDecoder, StridedEncoder
+from orchestrion.paradigms.bottlenecks import Bottled
+from orchestrion.paradigms.bottlenecks import bottleneck as _bottleneck
+from orchestrion.paradigms.spectral import a_weighted_loudness, spectral_distance
+from orchestrion.systems.card import Card
+from orchestrion.systems.rave_presets import PRESETS
+from orchestrion.systems.registry import register
+from orchestrion.systems.system import System
+from orchestrion.systems.tasks import Progress, Sound
+
+if TYPE_CHECKING:
+    from orchestrion.data.piece import Piece
+    from orchestrion.training.stage import Stage
+
+BLOCK = 1 << 15  # samples, about as many as are worked on at once
+
+
+@register("rave")
+class RAVE(System):
+    """RAVE in all its published forms.
+
+    Args:
+        layout: "headed": `StridedEncoder` and `HeadedDecoder`, as in the paper; "residual": `ResidualEncoder` and
+            `ResidualDecoder`, as since version 2.
+        rate: Hz.
+        channels: of a sound that is coded at once; sounds with more are coded in groups, each with noise of its own.
+        bands, attenuation: of the filter bank.
+        input: what the encoder reads: "bands", "mel" (log1p of a mel spectrogram) or "waveform".
+        output: what the decoder writes: "bands" or "waveform".
+        mel_bands, mel_size, mel_hop: of the mel spectrogram.
+        capacity, ratios, dilations: of decoder and encoder.
+        encoder_ratios, encoder_dilations: of the encoder, where they differ.
+        latent: dimensions.
+        bottleneck: "gaussian", "wasserstein", "spherical" or "discrete".
+        codebooks, codes: of the discrete bottleneck.
+        noise_channels: of noise beside the latents, as the decoder's input.
+        kernel_size, keep_dim, style, modulated, recurrent_layers, noise_hidden: of the residual layout.
+        norm, repeats, kernel_sizes, loudness_stride: of the headed layout.
+        noise_ratios, noise_points: of the noise head; none: no such head.
+        act, unit_act, bias, padding: of the convolutions: "leaky_relu" or "snake", inside residual units as well, where
+            the published version 3 keeps the former; "centred", "causal" or "anticausal".
+        fidelity_of: "variance" (of the code) or "singular_values" (of the paper).
+        latent_size: principal coordinates that are exported; found by `fidelity` where none is given.
+        fidelity: share that the exported coordinates must exceed.
+        discriminator, discriminator_capacity, discriminator_layers, discriminator_scales, discriminator_periods,
+            discriminator_multiplier: "scales", "periods and scales", "melgan", "spectra and scales" or "dac"; channels
+            after its first layer; layers, scales, periods; MelGAN's factor from layer to layer.
+        distance: "squared" or "frobenius", as of `spectral_distance`, the latter with normalised spectra.
+        log_floor: of the same.
+        distance_weight, loudness_weight, adversarial_weight, matching_weight: in the loss. The published code since its
+            version 2.2.2 multiplies the weight of feature matching in twice (10 counts 100, 20 counts 400); here it
+            counts once.
+        matching_relative, matching_skip: of feature matching.
+        beta: weight of the penalty at the start, at the end, and the steps in which it goes from one to the other
+            along a logarithmic line.
+        valid_crop: whether the distance of sub-bands leaves out frames that see the zeros beyond the ends.
+        crop, batch_size, steps, learning_rate, discriminator_rate, discriminator_every: samples of a crop, crops, steps
+            of both stages, rate at the start and at the end of the first stage (and in all of the second),
+            that of the discriminator, and of how many steps of the second stage one is the discriminator's.
+        freeze: whether the encoder stands still in the second stage.
+        programs, minutes: General MIDI programs that scores are played with for training, and how much of them; sound
+            is taken as it is.
+        precision, average_decay: "float32" or "bfloat16"; of the average of weights, None for none.
+        quirks: "official" gives sound one sub-band frame late, reflects the ends of sound before mel spectrograms, and
+            reckons delays as the published code does.
+    """
+
+    card: ClassVar[Card] = Card(
+        name="rave",
+        title="RAVE: A variational autoencoder for fast and high-quality neural audio synthesis",
+        arxiv="2111.05011",
+        tasks=("decode", "encode", "transfer"),
+        modalities=("audio",),
+        licence="Apache-2.0",
+        code="https://github.com/acids-ircam/RAVE",
+        code_licence="CC-BY-NC-4.0",
+        claims=(
+            "Half of the latent dimensions carry 95 % of the variance; fewer dimensions cost spectral distance.",
+            "An encoder that learns through the second stage needs 1.3 times the dimensions, a frozen one no more.",
+            "Decoding sub-bands is five times as fast as decoding samples.",
+            "Block by block the same sound comes out as at once, later by a delay that is known.",
+            "The filter bank gives a sound back with 60 dB.",
+        ),
+    )
+    presets: ClassVar[dict[str, dict[str, Any]]] = PRESETS
+
+    def __init__(
+        self,
+        *,
+        layout: str = "residual",
+        rate: int = 44100,
+        channels: int = 1,
+        bands: int = 16,
+        attenuation: float = 100.0,
+        input: str = "bands",
+        output: str = "bands",
+        mel_bands: int = 128,
+        mel_size: int = 2048,
+        mel_hop: int = 256,
+        capacity: int = 96,
+        ratios: Sequence[int] = (4, 4, 4, 2),
+        dilations: Sequence[Any] = ((1, 3, 9), (1, 3, 9), (1, 3, 9), (1, 3)),
+        encoder_ratios: Sequence[int] | None = None,
+        encoder_dilations: Sequence[Any] | None = None,
+        latent: int = 128,
+        bottleneck: str = "gaussian",
+        codebooks: int = 16,
+        codes: int = 1024,
+        noise_channels: int = 0,
+        kernel_size: int = 3,
+        keep_dim: bool = False,
+        style: bool = False,
+        modulated: bool = True,
+        recurrent_layers: int = 0,
+        norm: str = "batch",
+        repeats: int = 1,
+        kernel_sizes: Sequence[int] = (3,),
+        loudness_stride: int = 1,
+        noise_ratios: Sequence[int] = (),
+        noise_points: int = 5,
+        noise_hidden: int = 128,
+        act: str = "leaky_relu",
+        unit_act: str = "leaky_relu",
+        bias: bool = False,
+        padding: str = "centred",
+        fidelity_of: Any = "variance",
+        latent_size: int | None = None,
+        fidelity: float = 0.95,
+        discriminator: str = "periods and scales",
+        discriminator_capacity: int = 96,
+        discriminator_layers: int = 4,
+        discriminator_scales: int = 3,
+        discriminator_periods: Sequence[int] = (2, 3, 5, 7, 11),
+        discriminator_multiplier: int = 4,
+        distance: Any = "squared",
+        log_floor: float = 1e-7,
+        distance_weight: float = 1.0,
+        loudness_weight: float = 0.0,
+        adversarial_weight: float = 1.0,
+        matching_weight: float = 20.0,
+        matching_relative: bool = True,
+        matching_skip: int = 1,
+        beta: Sequence[float] = (1e-6, 0.05, 20_000),
+        valid_crop: bool = True,
+        crop: int = 131_072,
+        batch_size: int = 8,
+        steps: Sequence[int] = (1_000_000, 5_000_000),
+        learning_rate: Sequence[float] = (1e-3, 1e-4),
+        discriminator_rate: float = 1e-4,
+        discriminator_every: int = 4,
+        freeze: bool = True,
+        programs: Sequence[int] = (48, 52),
+        minutes: float = 30.0,
+        precision: str = "float32",
+        average_decay: float | None = None,
+        quirks: str = "none",
+    ) -> None:
+        super().__init__()
+        _choose("quirks", quirks, ("none", "official"))
+        _choose("layout", layout, ("headed", "residual"))
+        _choose("input", input, ("bands", "mel", "waveform"))
+        _choose("output", output, ("bands", "waveform"))
+        self.rate, self.channels, self.quirks = rate, channels, quirks
+        self.input, self.output, self.latent, self.noise_channels = input, output, latent, noise_channels
+        self.pqmf = Pqmf(bands=bands, attenuation=attenuation, quirks=quirks)
+        self.mel = (
+            MelFront(
+                sample_rate=rate, bands=mel_bands, size=mel_size, hop=mel_hop,
+                edges="reflect" if quirks == "official" else "constant",
+            )
+            if input == "mel"
+            else None
+        )  # fmt: skip
+        self.bottleneck = _bottleneck(bottleneck, dim=latent, stages=codebooks, size=codes)
+        encoder_ratios = tuple(encoder_ratios or ratios)
+        wide_in = channels * {"bands": bands, "mel": mel_bands, "waveform": 1}[input]
+        wide_out = channels * (bands if output == "bands" else 1)
+        self.ratio = prod(encoder_ratios) * {"bands": bands, "mel": mel_hop, "waveform": 1}[input]
+        if self.ratio != prod(ratios) * (bands if output == "bands" else 1):
+            raise OptionError("Encoder and decoder have different numbers of samples a latent frame; change the ratios.")
+        shared: dict[str, Any] = {"capacity": capacity, "act": activation(act), "bias": bias, "padding": padding}
+        widths = self.bottleneck.widths
+        if layout == "headed":
+            self.encoder: nn.Module = StridedEncoder(
+                in_channels=wide_in, out_channels=widths * latent, ratios=encoder_ratios, groups=widths, norm=norm,
+                repeats=repeats, **shared,
+            )  # fmt: skip
+            self.decoder: HeadedDecoder | ResidualDecoder = HeadedDecoder(
+                latent=latent + noise_channels, out_channels=wide_out, ratios=ratios, kernel_sizes=kernel_sizes,
+                dilations=dilations, loudness_stride=loudness_stride, noise_ratios=noise_ratios,
+                noise_points=noise_points, **shared,
+            )  # fmt: skip
+        else:
+            shared |= {"kernel_size": kernel_size, "keep_dim": keep_dim, "style": style}
+            shared |= {"unit_act": activation(unit_act)}
+            self.encoder = ResidualEncoder(
+                in_channels=wide_in, out_channels=widths * latent, ratios=encoder_ratios,
+                dilations=encoder_dilations or dilations, **shared,
+            )  # fmt: skip
+            self.decoder = ResidualDecoder(
+                latent=latent + noise_channels, out_channels=wide_out, ratios=tuple(ratios), dilations=dilations,
+                modulated=modulated, recurrent_layers=recurrent_layers, noise_ratios=noise_ratios,
+                noise_hidden=noise_hidden, noise_points=noise_points, **shared,
+            )  # fmt: skip
+        self.space = LatentSpace(latent, measure=fidelity_of)
+        self.register_buffer("second_stage", torch.zeros(()))
+        self.latent_size, self.fidelity = latent_size, fidelity
+        self.discriminator_options: dict[str, Any] = {
+            "kind": discriminator,
+            "capacity": discriminator_capacity,
+            "layers": discriminator_layers,
+            "scales": discriminator_scales,
+            "periods": tuple(discriminator_periods),
+            "multiplier": discriminator_multiplier,
+        }
+        self.distance, self.log_floor, self.valid_crop = distance, log_floor, valid_crop
+        self.weights = {
+            "distance": distance_weight,
+            "loudness": loudness_weight,
+            "adversarial": adversarial_weight,
+            "matching": matching_weight,
+        }
+        self.matching = {"relative": matching_relative, "skip": matching_skip}
+        self.beta, self.crop, self.batch_size, self.steps = tuple(beta), crop, batch_size, tuple(steps)
+        self.learning_rate, self.discriminator_rate = tuple(learning_rate), discriminator_rate
+        self.discriminator_every, self.freeze = discriminator_every, freeze
+        self.programs, self.minutes = tuple(programs), minutes
+        self.precision, self.average_decay = precision, average_decay
+
+    # Networks (section 3.2) -----------------------------------------------------------------------------------------
+
+    def encoder_input(
+        self, x: Float[Tensor, "batch channels samples"]
+    ) -> Float[Tensor, "batch wide frames"]:
+        """What the encoder reads of waveforms, whose length must be a multiple of `ratio`."""
+        if self.input == "bands":
+            return self.pqmf.analyse(x)
+        return x if self.mel is None else self.mel(x)
+
+    def draw(self, x: Float[Tensor, "batch channels samples"], noise: Tensor | None = None) -> Bottled:
+        """Latents drawn from the posterior, and the penalty."""
+        return self.bottleneck(self.encoder(self.encoder_input(x)), noise)
+
+    def point(self, x: Float[Tensor, "batch channels samples"]) -> Float[Tensor, "batch latent frames"]:
+        """The means of the posterior, or the latents themselves where there is none."""
+        return self.bottleneck.point(self.encoder(self.encoder_input(x)))
+
+    def decoded(
+        self, z: Float[Tensor, "batch latent frames"], uniform: Tensor | None = None
+    ) -> Float[Tensor, "batch wide frames"]:
+        """What the decoder makes of latents: sub-bands, or waveforms; `noise_channels` are drawn.
+
+        Args:
+            uniform: for the noise head, as of the decoder.
+        """
+        if self.noise_channels:
+            z = torch.cat([z, torch.randn_like(z[:, :1].expand(-1, self.noise_channels, -1))], 1)
+        if isinstance(self.decoder, HeadedDecoder):
+            self.decoder.noisy = bool(self.get_buffer("second_stage"))
+        return self.decoder(z, uniform)
+
+    def waveform(self, made: Float[Tensor, "batch wide frames"]) -> Float[Tensor, "batch channels samples"]:
+        """Waveforms of what the decoder made."""
+        return self.pqmf.synthesise(made) if self.output == "bands" else made
+
+    def forward(self, x: Float[Tensor, "batch channels samples"]) -> Float[Tensor, "batch channels samples"]:
+        """Waveforms made again from latents that are drawn."""
+        return self.waveform(self.decoded(self.draw(x).z))
+
+    def discriminator(self) -> nn.Module:
+        """What the second stage trains against; its weights are not among those of the system."""
+        return waveform_discriminator(channels=self.channels, **self.discriminator_options)
+
+    # Objective (section 3.1) ----------------------------------------------------------------------------------------
+
+    def distances(
+        self,
+        x: Float[Tensor, "batch channels samples"],
+        made: Float[Tensor, "batch wide frames"],
+        valid: tuple[int, int] = (0, 0),
+    ) -> dict[str, Tensor]:
+        """Spectral distances of what the decoder made to what it should be: of sub-bands and of the whole, and where it
+        has a weight, the squared difference of loudness.
+
+        Args:
+            valid: samples that an output depends on to its left and right, as `receptive_field` finds them.
+        """
+        y = self.waveform(made)[..., : x.shape[-1]]
+        with torch.no_grad():
+            bands = self.pqmf.analyse(x)
+        made_bands = (made if self.output == "bands" else self.pqmf.analyse(y))[..., : bands.shape[-1]]
+        left, right = valid[0] // self.pqmf.bands, -(-valid[1] // self.pqmf.bands)
+        inside = slice(left, bands.shape[-1] - right)
+        paper = self.distance == "frobenius"
+        options = {"linear": self.distance, "log_floor": self.log_floor, "normalized": paper}
+        if paper:  # the first code compares with what the filter bank gives back
+            x = self.pqmf.synthesise(bands)
+        found = {
+            "bands": spectral_distance(bands[..., inside], made_bands[..., inside], **options),
+            "whole": spectral_distance(x, y, **options),
+        }
+        if self.weights["loudness"]:
+            loud = [a_weighted_loudness(one, self.rate) for one in (x, y)]
+            found["loudness"] = (loud[0] - loud[1]).square().mean()
+        return found
+
+    def receptive_field(self) -> tuple[int, int]:
+        """Samples on the left and right that one sample of the output depends on, measured by its gradient."""
+        length = max(1 << 15, 2 * self.ratio)
+        training = self.training
+        self.eval()
+        while True:
+            x = torch.randn(1, self.channels, length, requires_grad=True)
+            with torch.enable_grad():
+                made = self.waveform(self.decoded(self.draw(x).z, None))
+            (gradient,) = torch.autograd.grad(made[0, 0, length // 2], x)
+            left, right = (gradient.flatten() != 0).chunk(2)
+            if not left[0] and not right[-1]:
+                self.train(training)
+                return int(left.sum()), int(right.sum())
+            length *= 2
+
+    def stages(self, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
+        """Two stages (section 3.1): representation, then adversarial fine-tuning of the decoder.
+
+        Raises:
+            InputError: no piece has sound or notes.
+        """
+        from orchestrion.systems.rave_training import stages
+
+        return stages(self, train, validation)
+
+    # Inference (section 3.3 and arXiv 2204.07064) -------------------------------------------------------------------
+
+    def exported(self, latent_size: int | None = None, fidelity: float | None = None) -> int:
+        """How many principal coordinates `encode` gives.
+
+        Args:
+            latent_size, fidelity: take the place of the system's own; the former goes first.
+
+        Raises:
+            OptionError: there are not so many.
+        """
+        if latent_size is None and fidelity is None:
+            latent_size = self.latent_size
+        if latent_size is None and self.bottleneck.widths == 2 and bool(self.space.fidelity.any()):
+            return self.space.dims(self.fidelity if fidelity is None else fidelity)
+        size = self.latent if latent_size is None else latent_size
+        if not 1 <= size <= self.latent:
+            raise OptionError(f"There are {self.latent} latent dimensions, so {size} cannot be exported.")
+        return size
+
+    def streaming_encoder(self, *, latent_size: int | None = None, fidelity: float | None = None) -> StreamingNetwork:
+        """Waveforms to principal coordinates of the posterior's means, block by block."""
+        self.eval()
+        plan, place = Plan(exact=self.quirks != "official"), Place(self.ratio)
+        parts: list[nn.Module] = []
+        if self.input == "bands" and self.pqmf.bands > 1:
+            front = StreamedAnalysis(self.pqmf, plan, Place(self.ratio // self.pqmf.bands), channels=self.channels)
+            parts, place = [front], front.place
+        elif self.mel is not None:
+            front = StreamedMel(self.mel.inner(), self.mel.spectrum, plan, place, channels=self.channels)
+            parts, place = [front], front.place
+        network, place = plan.build(self.encoder, place)
+        size = self.exported(latent_size, fidelity)
+        to, place = plan.build(ToCoordinates(self.bottleneck.point, self.space, size), place)
+        module = StreamedSequence([*parts, network, to]).eval().to(self.device)
+        return StreamingNetwork(module, plan, Place(self.ratio), place)
+
+    def streaming_decoder(
+        self, *, latent_size: int | None = None, late: int = 0, seed: int | None = None
+    ) -> StreamingNetwork:
+        """Principal coordinates to waveforms, block by block.
+
+        Args:
+            latent_size: coordinates that are given.
+            late: frames by which they come late.
+            seed: of the noise; None: torch's own generator draws it.
+        """
+        self.eval()
+        plan, place = Plan(exact=self.quirks != "official"), Place(1, late)
+        source = FromCoordinates(self.space, self.exported(latent_size), self.noise_channels)
+        if isinstance(self.decoder, HeadedDecoder):
+            self.decoder.noisy = bool(self.get_buffer("second_stage"))
+        network, place = plan.build(self.decoder, place)
+        parts: list[nn.Module] = [plan.build(source, place)[0], network]
+        if self.output == "bands" and self.pqmf.bands > 1:
+            back = StreamedSynthesis(self.pqmf, plan, place, channels=self.channels)
+            parts.append(back)
+            place = Place(back.place.rate * self.pqmf.bands, back.place.late * self.pqmf.bands)
+        module = StreamedSequence(parts).eval().to(self.device)
+        if seed is not None:
+            generator = torch.Generator(self.device).manual_seed(seed)
+            for part in module.modules():
+                if isinstance(part, StreamedNoise | FromCoordinates):
+                    part.generator = generator
+        return StreamingNetwork(module, plan, Place(1, late), place)
+
+    def stream(self, *, channels: int | None = None, seed: int = 0, latent_size: int | None = None) -> CodecStream:
+        """Codes sound block by block, as `codecs.codec.Stream` says.
+
+        Args:
+            channels: of the sound, a multiple of the system's own, which is the default.
+            latent_size: principal coordinates.
+
+        Raises:
+            OptionError: the network cannot stream, or the number of channels does not fit.
+        """
+        rows, rest = divmod(channels or self.channels, self.channels)
+        if rest or not rows:
+            raise OptionError(f"A system of {self.channels} channels cannot stream {channels} channels.")
+        encoder = self.streaming_encoder(latent_size=latent_size)
+        decoder = self.streaming_decoder(latent_size=latent_size, late=encoder.after.late, seed=seed)
+        return CodecStream(encoder, decoder, rows=rows, channels=self.channels)
+
+    @torch.inference_mode()
+    def encode(
+        self,
+        audio: Audio,
+        *,
+        seed: int = 0,
+        progress: Progress | None = None,
+        latent_size: int | None = None,
+        fidelity: float | None = None,
+    ) -> Latents:
+        """Principal coordinates of the posterior's means, in memory that does not grow with the sound.
+
+        The published export takes a sample of the posterior instead of its mean. Channels are coded each on its own, or
+        in groups of as many as the system has, of which the last is repeated where they do not come out even.
+
+        Args:
+            seed: without effect, since nothing is drawn.
+            latent_size, fidelity: how many coordinates, as of `exported`.
+
+        Raises:
+            InputError: the sound is empty or holds samples that are no numbers.
+        """
+        samples = self._prepared(audio)
+        network = self.streaming_encoder(latent_size=latent_size, fidelity=fidelity)
+        made = [part.float().cpu() for part in network.run(len(samples)).whole(self._blocks(samples, progress))]
+        return Latents(
+            values=torch.cat(made, -1).numpy(),
+            rate=self.rate / self.ratio,
+            sample_rate=self.rate,
+            samples=audio.resample(self.rate).samples.shape[1],
+            codec=self.codec,
+        )
+
+    @torch.inference_mode()
+    def decode(self, latents: Latents, *, seed: int = 0, progress: Progress | None = None) -> Audio:
+        """The sound of latents; coordinates that are missing, and the noise, are drawn with `seed`, anew for each
+        channel.
+
+        Raises:
+            InputError: the latents are empty, no numbers, or of another system or shape.
+        """
+        values = latents.values
+        if latents.codec != self.codec:
+            raise InputError(f"The latents were made by {latents.codec}, not by {self.codec}; decode them with that.")
+        if values.ndim != 3 or not values.shape[0] or not 1 <= values.shape[1] <= self.latent or not values.shape[2]:
+            raise InputError(f"Latents of shape {list(values.shape)} cannot be decoded; they need 1 to {self.latent} rows.")
+        if not np.isfinite(values).all():
+            raise InputError("The latents hold values that are no numbers; encode the sound again.")
+        network = self.streaming_decoder(latent_size=values.shape[1], seed=seed)
+        size = max(BLOCK // self.ratio, 1)
+
+        def blocks() -> Iterator[Tensor]:
+            for start in range(0, values.shape[2], size):
+                if progress is not None:
+                    progress(start, values.shape[2])
+                yield torch.from_numpy(values[..., start : start + size].astype(np.float32)).to(self.device)
+
+        made = [part.float().cpu() for part in network.run(len(values)).whole(blocks())]
+        samples = torch.cat(made, -1).flatten(0, 1).numpy()[:, : latents.samples]
+        return Audio(np.ascontiguousarray(samples), self.rate)
+
+    def transfer(
+        self, audio: Audio, *, seed: int = 0, progress: Progress | None = None, target: Audio | None = None
+    ) -> Sound:
+        """The sound as if made by what the system was trained on: encoded and decoded.
+
+        Args:
+            target: a sound whose style is put on, by systems with adaptive normalisation ("v3").
+
+        Raises:
+            InputError: as `encode`.
+            OptionError: a target is given to a system that knows no style.
+        """
+        if target is not None and not adaptive_norms(self):
+            raise OptionError("This system takes the style of its training alone; leave the target out, or use 'v3'.")
+        try:
+            if target is not None:
+                self.eval()
+                self._collect("target", target)
+                self._collect("source", audio)
+            latents = self.encode(audio, progress=progress)
+            made = self.decode(latents, seed=seed, progress=progress)
+        finally:
+            forget_styles(self)
+        return Sound(made, {"latent_size": latents.values.shape[1], "latent_rate": latents.rate})
+
+    @torch.inference_mode()
+    def _collect(self, whose: str, audio: Audio, *, seconds: float = 30.0) -> None:
+        """Takes in the style of the first part of a sound, its channels together."""
+        x = self._prepared(audio)[:1, :, : int(seconds * self.rate) // self.ratio * self.ratio + self.ratio]
+        with collecting(whose, self.encoder, self.decoder):
+            self.decoded(self.point(x.to(self.device)))
+
+    @property
+    def codec(self) -> str:
+        """Names the system and its weights in latents."""
+        return f"{self.card.name}:{self.weights_hash[:16]}"
+
+    def _prepared(self, audio: Audio) -> Float[Tensor, "rows channels samples"]:
+        """The sound at the system's rate, filled up to whole latent frames, in groups of channels.
+
+        Raises:
+            InputError: it is empty or holds samples that are no numbers.
+        """
+        if not audio.samples.size:
+            raise InputError("There is no sound to code; give at least one sample.")
+        if not np.isfinite(audio.samples).all():
+            raise InputError("The sound holds samples that are no numbers; export it again.")
+        samples = torch.from_numpy(audio.resample(self.rate).samples)
+        samples = nn.functional.pad(samples, (0, -samples.shape[1] % self.ratio))
+        lacking = -len(samples) % self.channels
+        samples = torch.cat([samples, samples[-1:].expand(lacking, -1)])
+        return samples.view(-1, self.channels, samples.shape[1])
+
+    def _blocks(self, samples: Tensor, progress: Progress | None) -> Iterator[Tensor]:
+        size = max(BLOCK // self.ratio, 1) * self.ratio
+        for start in range(0, samples.shape[-1], size):
+            if progress is not None:
+                progress(start, samples.shape[-1])
+            yield samples[..., start : start + size].to(self.device)
+
+
+def _choose(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise OptionError(f"{name} is {value!r}; choose one of {', '.join(known)}.")
