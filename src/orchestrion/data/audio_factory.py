@@ -230,10 +230,11 @@ class AudioFactory:
         piece = self.pieces[int(self._order(epoch)[place])]
         rng = np.random.default_rng((self.seed, index, 1))
         form = Form(piece)
-        tempo = piece.tempo or (form.timeline.tempo_at(0) if piece.score and len(piece.score.tempos) else None)
+        written = piece.tempo or form.timeline.tempo_at(0)
+        known = piece.tempo is not None or self.tempi is not None
         speed = math.exp(rng.uniform(*np.log(self.speed)))
         if self.tempi is not None:
-            speed *= float(rng.choice(self.tempi)) / (tempo or form.timeline.tempo_at(0))
+            speed *= float(rng.choice(self.tempi)) / written
         semitones = int(rng.integers(self.transpose[0], self.transpose[1] + 1))
         tracks = self._choose_tracks(piece, rng)
         bar, shift = self._choose_start(form, speed, rng)
@@ -243,10 +244,8 @@ class AudioFactory:
         )  # fmt: skip
         excerpt = Excerpt(self._recast(excerpt.parts, rng), excerpt.beats, excerpt.downbeats, excerpt.chords)
         seen = _shifted(excerpt, shift)
-        played = tempo * speed if tempo is not None or self.tempi is None else float(self.tempi[0])
-        if tempo is None and self.tempi is None:
-            played = None
-        return excerpt, {"shift": shift, **self._label(piece, seen, played, semitones, index)}, rng
+        tempo = round(written * speed, 6) if known else None
+        return excerpt, {"shift": shift, **self._label(piece, seen, tempo, semitones, index)}, rng
 
     def _choose_tracks(self, piece: Piece, rng: np.random.Generator) -> list[int]:
         """Indices of the tracks that play, melody first."""
