@@ -37,6 +37,11 @@ _HOMES = {
             "data_caption",
             "train",
             "evaluate",
+            "index",
+            "search",
+            "embed",
+            "tag",
+            "probe",
             "reproduce",
             "doctor",
         )

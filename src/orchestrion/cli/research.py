@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from orchestrion.cli import choices as c
-from orchestrion.cli.screen import carry_out
+from orchestrion.cli.screen import carry_out, lines
 
 app = typer.Typer()
 
@@ -17,15 +18,30 @@ app = typer.Typer()
 def train(
     system: Annotated[str, typer.Argument(help="Name of the system.")],
     preset: Annotated[str, typer.Option(help="Sizes of the network.")] = "mini",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="An argument other than the preset's; may be repeated."),
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of checkpoints and logs.")] = None,
-    data: Annotated[str, typer.Option(help="compact, full, or the path of a corpus.")] = "compact",
+    data: Annotated[
+        str, typer.Option(help="compact, full, the path of a corpus, or a folder of recordings.")
+    ] = "compact",
     steps: Annotated[int | None, typer.Option(help="At most so many steps of each stage, for a trial.")] = None,
+    resume: Annotated[
+        bool | None,
+        typer.Option(
+            "--resume/--no-resume",
+            help="There must be, or must not be, a run in the folder to go on with. If left out, either will do.",
+        ),
+    ] = None,
+    accumulate: Annotated[int, typer.Option(help="Split each batch into so many shares, to save memory.")] = 1,
+    compile: Annotated[bool, typer.Option("--compile", help="Compile the network first.")] = False,
     seed: c.FixedSeed = 0,
     device: c.Device = "cpu",
     json: c.Json = False,
 ) -> None:
     """Train a system; a killed run goes on where it was."""
-    from orchestrion.verbs.train import train
+    from orchestrion.verbs.train import read_changes, train
 
     carry_out(
         "Training",
@@ -33,26 +49,58 @@ def train(
         lambda progress: train(
             system,
             preset=preset,
+            changes=read_changes(changes or ()),
             folder=output,
             data=data,
             steps=steps,
+            resume=resume,
+            accumulate=accumulate,
+            compile=compile,
             seed=seed,
             device=device,
             progress=progress,
+            tell=lambda text: print(text, file=sys.stderr, flush=True),
         ),
     )
 
 
 @app.command(epilog="Example: orchestrion evaluate generated --reference corpus")
 def evaluate(
-    source: Annotated[Path, typer.Argument(metavar="FILE|DIR", help="A score, or a folder of scores.")],
-    reference: Annotated[Path | None, typer.Option(help="Folder of scores to compare with.")] = None,
+    source: Annotated[Path, typer.Argument(metavar="FILE|DIR", help="A score or recording, or a folder of them.")],
+    reference: Annotated[Path | None, typer.Option(help="What to compare with; recordings need it.")] = None,
+    kind: Annotated[str | None, typer.Option(help="score or sound, where a folder holds both.")] = None,
+    system: Annotated[
+        str | None, typer.Option(help="What embeds recordings: a system, or a network such as vggish:official.")
+    ] = None,
+    rate: Annotated[int | None, typer.Option(help="Bring recordings to this rate in Hz first.")] = None,
+    hop: Annotated[float | None, typer.Option(help="Seconds between the windows that are embedded.")] = None,
+    paired: Annotated[bool, typer.Option("--paired", help="Also compare recordings of equal names.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for report.json and report.md on recordings.")
+    ] = None,
+    device: c.Device = "cpu",
     json: c.Json = False,
 ) -> None:
-    """Measure scores with the symbolic metrics."""
+    """Measure scores with the symbolic metrics, or recordings against others."""
     from orchestrion.verbs.evaluate import evaluate
 
-    carry_out("Measuring", json, lambda progress: evaluate(source, reference=reference, progress=progress))
+    carry_out(
+        "Measuring",
+        json,
+        lambda progress: evaluate(
+            source,
+            reference=reference,
+            kind=kind,
+            system=system,
+            rate=rate,
+            hop=hop,
+            paired=paired,
+            output=output,
+            device=device,
+            progress=progress,
+        ),
+        show_evaluation,
+    )
 
 
 @app.command(epilog="Example: orchestrion reproduce getmusic --seeds 0,1,2")
@@ -95,6 +143,18 @@ def doctor(json: c.Json = False) -> None:
 
     if not carry_out("Looking", json, lambda progress: doctor(), show_diagnosis).healthy:
         raise typer.Exit(1)
+
+
+def show_evaluation(result: Any) -> str:
+    """The figures of scores, or the page on recordings."""
+    if not hasattr(result, "report"):
+        return lines(result)
+    from orchestrion.evaluation.sound_report import to_markdown
+
+    told = [to_markdown(result.report)]
+    told += [f"silent: {name}" for name in result.silent]
+    told += [f"left out: {why}" for _, why in result.failures]
+    return "\n".join([*told, *map(str, result.files)])
 
 
 def show_reproduction(result: Any) -> str:

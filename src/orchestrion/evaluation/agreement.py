@@ -12,7 +12,7 @@ from jaxtyping import Float
 from orchestrion.errors import OptionError
 
 BEAT_TOLERANCE = 0.07  # seconds on either side
-CENTS = 50.0  # by which a melody may be off
+CENTS = 50  # by which a melody may be off
 FIRST_BEATS = 5.0  # seconds at the beginning that are not judged
 
 
@@ -138,7 +138,7 @@ def melody_agreement(
     reference_times: Float[np.ndarray, " m"],
     reference_hz: Float[np.ndarray, " m"],
     *,
-    cents: float = CENTS,
+    cents: int = CENTS,
 ) -> MelodyAgreement:
     """Pitch contours in Hz, 0 where there is no melody, on any grid of times in seconds."""
     from mir_eval import melody

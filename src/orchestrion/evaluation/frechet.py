@@ -74,7 +74,7 @@ class Gaussian:
 
 def _reduced(factor: Float[np.ndarray, "rows dim"]) -> np.ndarray:
     """A factor of the same covariance with at most as many rows as columns (the R of a QR decomposition)."""
-    return factor if len(factor) <= factor.shape[1] else np.linalg.qr(factor, mode="r")
+    return factor if len(factor) <= factor.shape[1] else np.asarray(np.linalg.qr(factor, mode="r"))
 
 
 def gaussian_distance(first: Gaussian, second: Gaussian) -> float:
@@ -91,7 +91,7 @@ def gaussian_distance(first: Gaussian, second: Gaussian) -> float:
 
     shift = first.mean - second.mean
     spread = np.square(first.factor).sum() + np.square(second.factor).sum()
-    cross = svdvals(first.factor @ second.factor.T, overwrite_a=True, check_finite=False).sum()
+    cross = np.asarray(svdvals(first.factor @ second.factor.T, overwrite_a=True, check_finite=False)).sum()
     return max(float(shift @ shift + spread - 2 * cross), 0.0)
 
 

@@ -87,14 +87,14 @@ def _filtered_sdr(estimate: np.ndarray, reference: np.ndarray, taps: int) -> flo
         return float("nan") if not energy else float("-inf")
     estimate, reference = estimate / np.sqrt(power), reference / np.sqrt(energy)
     size = next_fast_len(2 * len(reference) + taps, real=True)
-    spectrum = rfft(reference, size)
-    auto = irfft(np.square(np.abs(spectrum)), size)[:taps]
-    cross = irfft(rfft(estimate, size) * np.conj(spectrum), size)[:taps]
+    spectrum = np.asarray(rfft(reference, size))
+    auto = np.asarray(irfft(np.square(np.abs(spectrum)), size))[:taps]
+    cross = np.asarray(irfft(np.asarray(rfft(estimate, size)) * np.conj(spectrum), size))[:taps]
     matrix = toeplitz(auto)
     try:
         found = cho_solve(cho_factor(matrix), cross)
     except LinAlgError:  # a pure tone is explained by many filters
-        found = lstsq(matrix, cross)[0]
+        found = np.asarray(lstsq(matrix, cross)[0])  # type: ignore[index]
     explained = float(np.clip(cross @ found, 0, 1))
     return float(_decibels(np.array(explained), np.array(1 - explained)))
 
@@ -120,4 +120,5 @@ def _log_power(signals: np.ndarray, n_fft: int, hop_length: int, floor: float) -
     lacking = max(n_fft - signals.shape[-1], 0)
     signals = np.pad(signals, [(0, 0)] * (signals.ndim - 1) + [(0, lacking)])
     frames = np.lib.stride_tricks.sliding_window_view(signals, n_fft, axis=-1)[..., ::hop_length, :]
-    return 10 * np.log10(np.maximum(np.square(np.abs(rfft(frames * hann(n_fft, sym=False), axis=-1))), floor))
+    spectrum = np.asarray(rfft(frames * hann(n_fft, sym=False), axis=-1))
+    return 10 * np.log10(np.maximum(np.square(np.abs(spectrum)), floor))

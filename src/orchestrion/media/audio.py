@@ -85,7 +85,7 @@ def read_audio(
     found = check_input(path)
     try:
         with soundfile.SoundFile(found) as file:
-            _check_header(found, file)
+            check_header(found, file)
             samples = _read_blocks(file, found, most_seconds)
             audio = Audio(samples, file.samplerate)
     except (soundfile.SoundFileError, RuntimeError, OSError) as error:
@@ -98,7 +98,12 @@ def read_audio(
     return audio if rate is None else audio.resample(rate)
 
 
-def _check_header(path: Path, file: Any) -> None:
+def check_header(path: Path, file: Any) -> None:
+    """Refuses an open sound file whose header says what no sound has.
+
+    Raises:
+        InputError: too many channels, or an impossible rate.
+    """
     if file.channels > MOST_CHANNELS:
         raise InputError(f"The file {path} has {file.channels} channels; {MOST_CHANNELS} are the most.")
     if not 1000 <= file.samplerate <= 768_000:

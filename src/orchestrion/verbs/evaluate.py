@@ -1,14 +1,20 @@
-"""Measures scores with the symbolic metrics."""
+"""Measures scores with the symbolic metrics, and recordings against others."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from orchestrion.errors import InputError
+from orchestrion.errors import InputError, OptionError
 from orchestrion.verbs.data_render import SCORE_SUFFIXES
+from orchestrion.verbs.hearing import SOUND_SUFFIXES
 from orchestrion.verbs.result import Progress, Result
+
+if TYPE_CHECKING:
+    from orchestrion.verbs.evaluate_sound import SoundEvaluation
+
+KINDS = ("score", "sound")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +28,42 @@ class Evaluation(Result):
 
 
 def evaluate(
-    source: str | Path, *, reference: str | Path | None = None, progress: Progress | None = None
-) -> Evaluation:
-    """Symbolic metrics of a file or of all scores in a folder, against those of a reference folder where given.
+    source: str | Path,
+    *,
+    reference: str | Path | None = None,
+    kind: str | None = None,
+    system: str | None = None,
+    rate: int | None = None,
+    hop: float | None = None,
+    paired: bool = False,
+    output: str | Path | None = None,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Evaluation | SoundEvaluation:
+    """Symbolic metrics of scores, alone or against those of a reference folder; or measures of recordings against
+    reference recordings (`verbs.evaluate_sound`).
+
+    Args:
+        source: a file, or a folder.
+        kind: "score" or "sound"; by default what the source is or holds, scores where it holds both.
+        system, rate, hop, paired, output, device: of recordings, see `evaluate_sound`; giving one means sound.
 
     Raises:
-        InputError: nothing to measure.
+        InputError: nothing to measure, or recordings without a reference.
+        OptionError: an option is out of range or belongs to the other kind.
     """
+    options = {"system": system, "rate": rate, "hop": hop, "paired": paired or None, "output": output}
+    asked = {name: value for name, value in options.items() if value is not None}
+    kind = _kind(Path(source), kind, asked)
+    if kind == "sound":
+        from orchestrion.verbs.evaluate_sound import evaluate_sound
+
+        if reference is None:
+            raise InputError("Recordings are measured against others; name their folder with --reference.")
+        return evaluate_sound(source, reference=reference, device=device, progress=progress, **asked)
+    if asked:
+        raise OptionError(f"--{next(iter(asked))} is for recordings; leave it out, or add --kind sound.")
+
     from orchestrion.evaluation.report import report
 
     scores, failures = read_scores(Path(source), progress)
@@ -37,6 +72,20 @@ def evaluate(
         return Evaluation(len(scores), 0, found, failures)
     others, more = read_scores(Path(reference), None)
     return Evaluation(len(scores), len(others), report(scores, reference=others), failures + more)
+
+
+def _kind(place: Path, kind: str | None, asked: dict[str, Any]) -> str:
+    """What is to be measured."""
+    if kind is not None:
+        if kind not in KINDS:
+            raise OptionError(f"There is no kind {kind!r}; choose score or sound.")
+        return kind
+    if asked:
+        return "sound"
+    if place.is_dir():
+        suffixes = {path.suffix.lower() for path in place.rglob("*")}
+        return "sound" if suffixes.isdisjoint(SCORE_SUFFIXES) and not suffixes.isdisjoint(SOUND_SUFFIXES) else "score"
+    return "sound" if place.suffix.lower() in SOUND_SUFFIXES else "score"
 
 
 def read_scores(place: Path, progress: Progress | None) -> tuple[list[Any], tuple[tuple[str, str], ...]]:
