@@ -6,7 +6,6 @@ Scores are a tensor, or a sequence of tensors, one from each of several discrimi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -62,7 +61,7 @@ def feature_matching(
     real: Sequence[Sequence[Tensor]],
     fake: Sequence[Sequence[Tensor]],
     *,
-    norm: Literal["l1", "l2"] = "l1",
+    norm: str = "l1",
     relative: bool = False,
     skip: int = 0,
     eps: float = 0.0,
@@ -77,8 +76,13 @@ def feature_matching(
         relative: divides by the mean of |f| (or of f²), so that layers with large features do not outweigh others.
         skip: how many first layers are left out.
         eps: added to that divisor.
+
+    Raises:
+        ValueError: the norm is unknown.
     """
-    power = {"l1": torch.abs, "l2": torch.square}[norm]
+    if norm not in ("l1", "l2"):
+        raise ValueError(f"unknown norm {norm!r}; take l1 or l2")
+    power = torch.abs if norm == "l1" else torch.square
     totals = []
     for true_layers, made_layers in zip(real, fake, strict=True):
         layers = []

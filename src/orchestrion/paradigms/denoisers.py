@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from orchestrion.paradigms.guidance import Network
-from orchestrion.paradigms.parametrisation import Parametrisation, check_parametrisation
+from orchestrion.paradigms.parametrisation import check_parametrisation
 from orchestrion.paradigms.schedules import NoiseSchedule
 
 Denoiser = Callable[[Tensor, float], Tensor]
@@ -37,7 +37,7 @@ Scaling = Callable[[Tensor], Scales]
 """σ [batch] → scales."""
 
 
-def schedule_scaling(schedule: NoiseSchedule, parametrisation: Parametrisation, *, rounded: bool = False) -> Scaling:
+def schedule_scaling(schedule: NoiseSchedule, parametrisation: str, *, rounded: bool = False) -> Scaling:
     """Of a network trained on the steps of a schedule; c_time is the step that has this σ.
 
     Args:
@@ -58,13 +58,15 @@ def schedule_scaling(schedule: NoiseSchedule, parametrisation: Parametrisation, 
     return scales
 
 
-def edm_scaling(*, sigma_data: float = 0.5, time: Literal["sigma", "quarter_log"] = "quarter_log") -> Scaling:
+def edm_scaling(*, sigma_data: float = 0.5, time: str = "quarter_log") -> Scaling:
     """Of Karras et al. 2022, table 1, where inputs and targets have variance 1 at every level.
 
     Args:
         sigma_data: standard deviation of the data.
-        time: the network gets log(σ)/4, or σ itself.
+        time: the network gets log(σ)/4 (quarter_log), or σ itself (sigma).
     """
+    if time not in ("quarter_log", "sigma"):
+        raise ValueError(f"unknown time {time!r} of a network over noise levels; take quarter_log or sigma")
 
     def scales(sigma: Tensor) -> Scales:
         total = sigma.square() + sigma_data**2

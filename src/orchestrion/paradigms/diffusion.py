@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -17,17 +17,16 @@ from orchestrion.paradigms.denoisers import Denoiser, denoiser, schedule_scaling
 from orchestrion.paradigms.guidance import Network, classifier_free
 from orchestrion.paradigms.noise import Noise, NoiseSource, noise_from, normal_like
 from orchestrion.paradigms.parametrisation import (
-    Parametrisation,
     Prediction,
     check_parametrisation,
     read_prediction,
     target,
 )
 from orchestrion.paradigms.samplers import Predict, SamplerStep, Watch, ddim, ddpm
-from orchestrion.paradigms.schedules import NoiseSchedule, Spacing, karras_sigmas, timesteps
+from orchestrion.paradigms.schedules import NoiseSchedule, karras_sigmas, timesteps
 from orchestrion.paradigms.sigma_solvers import SOLVERS
 
-Weighting = Literal["uniform", "min_snr", "min_snr_as_epsilon"]
+WEIGHTINGS = ("uniform", "min_snr", "min_snr_as_epsilon")
 Progress = Callable[[int, int], None]
 
 
@@ -46,15 +45,15 @@ class Diffusion:
     """
 
     schedule: NoiseSchedule
-    parametrisation: Parametrisation = "epsilon"
-    weighting: Weighting = "uniform"
+    parametrisation: str = "epsilon"
+    weighting: str = "uniform"
     gamma: float = 5.0
-    norm: Literal["l2", "l1"] = "l2"
+    norm: str = "l2"
 
     def __post_init__(self) -> None:
         check_parametrisation(self.parametrisation)
-        if self.weighting not in get_args(Weighting):
-            raise ValueError(f"unknown weighting {self.weighting!r}; take one of {', '.join(get_args(Weighting))}")
+        if self.weighting not in WEIGHTINGS:
+            raise ValueError(f"unknown weighting {self.weighting!r}; take one of {', '.join(WEIGHTINGS)}")
         if self.norm not in ("l2", "l1"):
             raise ValueError(f"unknown norm {self.norm!r}; take l2 or l1")
         if self.parametrisation == "epsilon" and float(self.schedule.alphas_cumprod[-1]) == 0:
@@ -116,7 +115,7 @@ class Diffusion:
         paste: bool = True,
         progress: Progress | None = None,
         sampler: str = "ddim",
-        spacing: Spacing | None = None,
+        spacing: str | None = None,
         offset: int = 0,
         end_at_first: bool = False,
         karras: bool = False,
@@ -220,7 +219,7 @@ class Diffusion:
         return denoiser(network, condition, scaling, clip=clip)
 
     def solver_sigmas(
-        self, steps: int, *, spacing: Spacing = "linspace", offset: int = 0, karras: bool = False
+        self, steps: int, *, spacing: str = "linspace", offset: int = 0, karras: bool = False
     ) -> Float[Tensor, " levels"]:
         """The levels a solver visits: at whole steps without the lowest, or Karras levels between the extremes; then 0.
 

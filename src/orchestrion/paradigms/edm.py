@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -43,8 +43,8 @@ class Edm:
     sigma_data: float = 0.5
     levels: Callable[[Tensor], Tensor] = field(default=log_normal)
     stratified: bool = False
-    weighting: Literal["uniform", "soft_min_snr"] = "uniform"
-    time: Literal["sigma", "quarter_log"] = "quarter_log"
+    weighting: str = "uniform"
+    time: str = "quarter_log"
     sigma_min: float = 0.002
     sigma_max: float = 80.0
     rho: float = 7.0

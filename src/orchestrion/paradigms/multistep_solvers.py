@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -59,9 +58,9 @@ def dpmpp(
     x: Float[Tensor, "batch ..."],
     sigmas: Float[Tensor, " levels"],
     *,
-    order: Literal[1, 2, 3] = 2,
+    order: int = 2,
     eta: float = 0.0,
-    solver: Literal["midpoint", "heun"] = "midpoint",
+    solver: str = "midpoint",
     final_orders: Sequence[int] = (),
     noise_scale: float = 1.0,
     noise: NoiseSource = None,
@@ -123,7 +122,7 @@ def unipc(
     sigmas: Float[Tensor, " levels"],
     *,
     order: int = 2,
-    variant: Literal["bh1", "bh2"] = "bh2",
+    variant: str = "bh2",
     lower_at_end: bool = True,
     constrain: Constrain | None = None,
     watch: Watch | None = None,

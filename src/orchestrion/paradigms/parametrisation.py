@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from torch import Tensor
 
-Parametrisation = Literal["epsilon", "v", "sample"]
+PARAMETRISATIONS = ("epsilon", "v", "sample")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +21,11 @@ def check_parametrisation(name: str) -> None:
     """Raises:
     ValueError: there is no such parametrisation.
     """
-    if name not in get_args(Parametrisation):
+    if name not in PARAMETRISATIONS:
         raise ValueError(f"unknown parametrisation {name!r}; take epsilon, v or sample")
 
 
-def target(parametrisation: Parametrisation, clean: Tensor, noise: Tensor, a: Tensor, s: Tensor) -> Tensor:
+def target(parametrisation: str, clean: Tensor, noise: Tensor, a: Tensor, s: Tensor) -> Tensor:
     """What the network should say of x_t = a·x_0 + s·ε: ε, x_0, or v = a·ε − s·x_0 (Salimans & Ho 2022)."""
     check_parametrisation(parametrisation)
     if parametrisation == "epsilon":
@@ -35,7 +34,7 @@ def target(parametrisation: Parametrisation, clean: Tensor, noise: Tensor, a: Te
 
 
 def read_prediction(
-    parametrisation: Parametrisation, output: Tensor, x: Tensor, a: Tensor | float, s: Tensor | float
+    parametrisation: str, output: Tensor, x: Tensor, a: Tensor | float, s: Tensor | float
 ) -> Prediction:
     """Clean sample and noise from a network's output for x_t, where a² + s² = 1."""
     check_parametrisation(parametrisation)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor
@@ -82,7 +81,7 @@ def ddpm(
     *,
     previous: Sequence[float] | None = None,
     final_alpha: float = 1.0,
-    variance: Literal["small", "large"] = "small",
+    variance: str = "small",
     noise: NoiseSource = None,
     constrain: Constrain | None = None,
     watch: Watch | None = None,
@@ -93,7 +92,12 @@ def ddpm(
         variance: small: that of the posterior, β̃; large: β. None is added at step 0.
         noise: one draw a step but for step 0.
         Others: as of `ddim`.
+
+    Raises:
+        ValueError: the variance is unknown.
     """
+    if variance not in ("small", "large"):
+        raise ValueError(f"unknown variance {variance!r}; take small or large")
     draw = noise_from(noise)
     for number, (t, kept, before) in enumerate(_walk(schedule, timesteps, previous, final_alpha)):
         x = x if constrain is None else constrain(x, t)

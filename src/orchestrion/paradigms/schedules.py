@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-Spacing = Literal["leading", "trailing", "linspace", "strided"]
+SPACINGS = ("leading", "trailing", "linspace", "strided")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,10 +110,10 @@ class NoiseSchedule:
         kept, spread = self.scales(t, x)
         return kept * x + spread * noise
 
-    def sigmas_at(
-        self, t: Shaped[Tensor, " levels"], *, interpolation: Literal["linear", "log"] = "linear"
-    ) -> Float[Tensor, " levels"]:
-        """σ at steps, also between two: σ itself is interpolated, or its logarithm."""
+    def sigmas_at(self, t: Shaped[Tensor, " levels"], *, interpolation: str = "linear") -> Float[Tensor, " levels"]:
+        """σ at steps, also between two: σ itself is interpolated (linear), or its logarithm (log)."""
+        if interpolation not in ("linear", "log"):
+            raise ValueError(f"unknown interpolation {interpolation!r} of noise levels; take linear or log")
         table, steps = self.sigmas.cpu().numpy(), np.arange(self.steps)
         at = t.detach().cpu().double().numpy()
         found = np.exp(np.interp(at, steps, np.log(table))) if interpolation == "log" else np.interp(at, steps, table)
@@ -131,7 +130,7 @@ def timesteps(
     total: int,
     steps: int,
     *,
-    spacing: Spacing = "leading",
+    spacing: str = "leading",
     offset: int = 0,
     without_last: bool = False,
     rounded: bool = True,
@@ -161,7 +160,7 @@ def timesteps(
     elif spacing == "trailing":
         found = np.arange(total, 0, -total / steps).round()[::-1] - 1
     else:
-        raise ValueError(f"unknown spacing {spacing!r}; take leading, trailing, linspace or strided")
+        raise ValueError(f"unknown spacing {spacing!r}; take one of {', '.join(SPACINGS)}")
     if rounded:
         found = found.round()
     if without_last and spacing in ("leading", "linspace"):

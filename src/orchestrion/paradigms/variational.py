@@ -5,22 +5,20 @@ Regularisers are named for what they sum and average, since a weight β means no
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from orchestrion.paradigms.noise import normal_like
 
-Convention = Literal["half_sum", "rave", "mean"]
+CONVENTIONS = ("half_sum", "rave", "mean")
 
 
 def gaussian_kl(
     mean: Float[Tensor, "batch dim *rest"],
     scale: Float[Tensor, "batch dim *rest"],
     *,
-    convention: Convention = "half_sum",
+    convention: str = "half_sum",
 ) -> Float[Tensor, ""]:
     """KL(N(μ, σ²) ‖ N(0, 1)) in nats, with k = μ² + σ² − log σ² − 1 for each latent number.
 
@@ -30,7 +28,7 @@ def gaussian_kl(
             diffusion); rave: Σ k over the latent dimensions without ½, mean over items and time (RAVE); mean: ½ k,
             mean over everything (MusicLDM).
     """
-    if convention not in get_args(Convention):
+    if convention not in CONVENTIONS:
         raise ValueError(f"unknown convention {convention!r} of the KL term; take half_sum, rave or mean")
     k = mean.square() + scale.square() - 2 * scale.log() - 1
     if convention == "rave":
