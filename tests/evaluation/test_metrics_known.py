@@ -75,6 +75,10 @@ def test_divergences():
     assert distances.jensen_shannon(major, minor) == pytest.approx(1 / 3)
     a = np.random.default_rng(0).normal(size=200)
     assert distances.overlap_area(a, a) > 0.95
+    assert distances.overlap_area(a, a, whole_line=True) == pytest.approx(1, abs=1e-4)
+    piled = np.concatenate([np.zeros(50), np.linspace(0.2, 0.6, 50)])  # most of the mass at the border
+    assert distances.overlap_area(piled, piled) < 0.8
+    assert distances.overlap_area(piled, piled, whole_line=True) == pytest.approx(1, abs=1e-4)
     assert distances.overlap_area(a, a + 20) < 0.01
     assert distances.kernel_divergence(a, a + 1) > 0.1
     assert distances.kernel_divergence(a, a + 1, mgeval_compat=True) == pytest.approx(0, abs=1e-9)  # the known fault

@@ -77,7 +77,7 @@ def test_up_to_five_instruments_all_find_a_role(programs):
 
 
 @settings(deadline=None)
-@given(st.integers(1, 40), st.integers(0, 99))
+@given(st.integers(1, 35), st.integers(0, 99))
 def test_forms_return_to_something(bars, seed):
     form, repeats = choose_form(bars, random.Random(seed))
     assert all(back in REPEATS and bar - back >= 0 and bar < bars - 1 for bar, back in repeats.items())

@@ -8,14 +8,24 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrion.analysis.instruments import instrument_name
-from orchestrion.representations.arrangement import METRES, REPEATS, TEMPOS, Arrangement, ArrangementVocabulary, nearest
+from orchestrion.representations.arrangement import METRES, TEMPOS, Arrangement, ArrangementVocabulary, nearest
 from orchestrion.representations.arrangement_grammar import KIT, Plan
 from orchestrion.representations.orchestration import BAND_GENRES, assign_roles
 from orchestrion.representations.prompt import MusicRequest
 from orchestrion.theory.keys import ALL_KEYS, Key
 
 TEMPO_MARGIN = 0.03  # of tempo tokens at the borders of a range that is asked for
-RETURNS = {2: ("AA",), 3: ("ABA", "AAB"), 4: ("AABC", "ABAC", "ABCA", "ABCB")}  # forms of so many phrases
+FORMS = {
+    1: ("A",),
+    2: ("AA",),
+    3: ("ABA", "AAB"),
+    4: ("ABAB", "AABC", "ABAC", "ABCA", "ABCB"),
+    5: ("ABABC", "ABCAB", "AABAC"),
+    6: ("ABABCD", "ABCDCD", "ABACAB", "AABCDC"),
+    7: ("ABABCDC", "ABABCAB", "AABCAAB"),
+    8: ("ABABCDCD", "ABABCDAB", "ABACABAC"),
+}
+"""Forms of so many phrases, in most of which whole sections of two phrases come back, as in tunes of this length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,25 +122,32 @@ def _parts(plan: Plan, request: MusicRequest, programs: Any, unserved: list[str]
 
 
 def choose_form(bars: int, rng: random.Random) -> tuple[str, dict[int, int]]:
-    """A form for a number of bars, as letters of phrases, and which bar repeats the one how many bars before.
+    """A form for up to 35 bars, as letters of phrases, and which bar repeats the one how many bars before.
 
-    One phrase in each group of up to four comes again, but for its last bar, which has to lead on or to close. What
-    else returns is left to the network, as in the music that it learned from.
+    Phrases that return one after another return as a whole, but for the last bar, which has to lead on or to close.
+    What else returns is left to the network, as in the music that it learned from.
     """
     phrase = 4 if bars >= 8 else 2
-    count = bars // phrase
-    form, repeats = "", {}
-    while len(form) < count:
-        group = rng.choice(RETURNS.get(min(count - len(form), 4), ("A",)))
-        start = len(form)
-        for place, letter in enumerate(group):
-            back = (place - group.index(letter)) * phrase
-            if back in REPEATS:
-                first = (start + place) * phrase
-                repeats |= dict.fromkeys(range(first, first + phrase - 1), back)
-        names = sorted(set(group))
-        form += "".join(chr(ord("A") + len(set(form)) + names.index(letter)) for letter in group)
-    return form or "A", repeats
+    form = rng.choice(FORMS[max(bars // phrase, 1)])
+    backs = _phrases_back(form)
+    repeats: dict[int, int] = {}
+    for place, back in enumerate(backs):
+        goes_on = place + 1 < len(form) and backs[place + 1] == back
+        first, last = place * phrase, (place + 1) * phrase - (0 if goes_on else 1)
+        if back:
+            repeats |= dict.fromkeys(range(first, last), back * phrase)
+    return form, repeats
+
+
+def _phrases_back(form: str) -> list[int]:
+    """For each phrase, how many phrases earlier it was played: as many as for the one before it if that fits."""
+    backs: list[int] = []
+    for place, letter in enumerate(form):
+        back = backs[-1] if backs else 0
+        if not back or form[place - back] != letter:
+            back = place - form.rfind(letter, 0, place) if letter in form[:place] else 0
+        backs.append(back)
+    return backs
 
 
 def describe_choice(arrangement: Arrangement, wishes: Wishes, form: str) -> dict[str, Any]:
