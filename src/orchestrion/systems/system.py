@@ -71,6 +71,11 @@ class System(nn.Module):
         """
         raise OptionError(f"{self.card.name} has no training stages.")
 
+    @property
+    def shortest_seconds(self) -> float:
+        """Length that a recording must have to be trained on; 0 where the system trains on scores or any length."""
+        return 0.0
+
     def spelled_out(self) -> dict[str, Any]:
         """What arguments that were given by a name stand for, so that a file does not depend on what it means later."""
         return {}

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from orchestrion.errors import OrchestrionError
+
 BUCKET_BYTES = 25 * 2**20  # gradients go over the wire in pieces of about this size, as in torch's own DDP
 
 
@@ -19,16 +21,26 @@ class Processes:
         rank: number of this process.
         count: of processes.
         device: the one of this process; None where it runs alone, on whatever device its model is.
+
+    Raises:
+        OrchestrionError: processes that were started together do not find each other.
     """
 
     def __init__(self) -> None:
         self.rank, self.count = 0, 1
         self.device: torch.device | None = None
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        started = int(os.environ.get("WORLD_SIZE", "1"))
+        if started > 1:
             from accelerate import PartialState
 
-            state = PartialState()
+            wanted = os.environ.get("ACCELERATE_USE_CPU", "false").lower() in ("true", "1", "yes")
+            state = PartialState(cpu=wanted or not _accelerated())  # it does not look for itself
             self.rank, self.count, self.device = state.process_index, state.num_processes, state.device
+            if self.count != started:
+                raise OrchestrionError(
+                    f"Of {started} processes that were started {self.count} found each other; start them with "
+                    "`accelerate launch` or torchrun."
+                )
 
     @property
     def first(self) -> bool:
@@ -85,6 +97,11 @@ class Processes:
 
         states = [module.state_dict().values() for module in modules]
         self.share_from_first(value for state in states for value in state if not isinstance(value, DTensor))
+
+
+def _accelerated() -> bool:
+    """Whether there is a device other than the CPU."""
+    return getattr(torch, "accelerator", torch.cuda).is_available()  # torch.accelerator is there from 2.6 on
 
 
 def together() -> int:

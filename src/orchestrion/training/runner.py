@@ -132,8 +132,8 @@ class Runner:
         if not alone:
             mean = mean / total
             for parameter in self.parameters:
-                if parameter.grad is not None:
-                    parameter.grad.div_(total)
+                if parameter.grad is not None:  # FSDP has taken the mean over the processes already
+                    parameter.grad.div_(total / self._processes.count if is_split(parameter) else total)
         return mean, total, {name: value / total for name, value in sums.items()}
 
     def _over_processes(

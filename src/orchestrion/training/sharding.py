@@ -26,16 +26,13 @@ def shard(model: nn.Module, blocks: Iterable[nn.Module] = ()) -> nn.Module:
     if processes.count == 1:
         return model
     from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.fsdp import FSDPModule, fully_shard
+    from torch.distributed.fsdp import fully_shard
 
     device = processes.device or torch.device("cpu")
     processes.share_state([model.to(device)])
     mesh = init_device_mesh(device.type, (processes.count,))
     for block in (*blocks, model):
         fully_shard(block, mesh=mesh)
-    for part in model.modules():
-        if isinstance(part, FSDPModule):
-            part.set_gradient_divide_factor(1.0)  # sums, as the trainer expects; it divides by what was counted
     return model
 
 

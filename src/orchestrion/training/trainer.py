@@ -169,6 +169,8 @@ class Trainer:
             wandb=self._wandb,
         )
         log.last |= start.state.get("figures", {})
+        if self.resumed:
+            log.tell(f"goes on after {self.resumed} steps, in stage {min(start.stage + 1, len(self.stages))}")
         return log
 
     def _run_stage(self, number: int, start: Checkpoint | None) -> None:

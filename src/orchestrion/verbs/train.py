@@ -2,70 +2,160 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from orchestrion.errors import OutputError
+from orchestrion.errors import OptionError, OutputError
 from orchestrion.verbs import options
 from orchestrion.verbs.result import Progress, Result
+
+if TYPE_CHECKING:
+    from orchestrion.systems.system import System
 
 
 @dataclass(frozen=True, slots=True)
 class Trained(Result):
-    """The folder of the run, the weights it made, and the last figures of each stage."""
+    """What a training leaves.
+
+    Attributes:
+        folder: of checkpoints and logs.
+        weights: the file they are in.
+        figures: the last of each stage.
+        resumed: steps that were done already when the run was gone on with.
+        left_out: how many recordings could not be used, by reason.
+        speed: of each stage that ran: steps and items a second, and the largest memory so far in GB.
+    """
 
     system: str
     folder: Path
     weights: Path
     figures: dict[str, Any]
+    resumed: int
+    left_out: dict[str, int]
+    speed: dict[str, Any]
 
 
 def train(
     system: str,
     *,
     preset: str = "mini",
+    changes: Mapping[str, Any] | None = None,
     folder: str | Path | None = None,
     data: str = "compact",
     steps: int | None = None,
     seed: int = 0,
     device: str = "cpu",
+    resume: bool | None = None,
+    accumulate: int = 1,
+    compile: bool = False,
     progress: Progress | None = None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> Trained:
     """Trains `system` from the start, or goes on where a killed run in the same folder was.
 
     Args:
+        changes: arguments of the system in the place of those of the preset.
         folder: of checkpoints and logs; runs/<system>-<preset> by default.
-        data: "compact", "full" or the path of a corpus.
+        data: "compact", "full", the path of a corpus, or a folder of recordings.
         steps: at most so many steps of each stage, for a trial.
+        resume: True: there must be a run in the folder to go on with; False: there must be none; None: either.
+        accumulate: shares that a batch is split into, one at a time in memory.
+        compile: whether to compile the network; see `Trainer`.
+        tell: called with lines about the data and about where the run goes on.
 
     Raises:
-        OptionError: there is no such system, preset or device.
-        InputError: there is no such corpus.
-        OutputError: the folder cannot be made.
+        OptionError: there is no such system, preset, argument or device, or `resume` forbids what would be done.
+        InputError: there is no such data, or none that can be trained on.
+        OutputError: the folder cannot be made, or the disk is full; the last checkpoint is kept.
     """
     import torch
 
-    from orchestrion.data.corpus import corpus_hash, load_corpus
-    from orchestrion.systems.registry import load
+    from orchestrion.systems.registry import system_class
     from orchestrion.training.trainer import Trainer
     from orchestrion.verbs.serving import check_device
+    from orchestrion.verbs.training_data import training_data
 
     options.within("--steps", steps, 1, 10**9)
+    options.within("--accumulate", accumulate, 1, 10**6, "shares")
     check_device(device)
+    kind = system_class(system.partition(":")[0])
     torch.manual_seed(seed)  # the first weights belong to the run
-    model = load(system, preset=preset, device=device)
+    model = build(kind, preset, changes or {}).to(device)
     target = Path(folder) if folder is not None else Path("runs") / f"{system}-{preset}"
+    held = training_data(data, shortest=model.shortest_seconds, progress=progress)
+    if held.told:
+        tell(held.told)
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"The folder {target} cannot be made ({error.strerror}); choose another.") from error
-    stages = model.stages(load_corpus(data, split="train"), load_corpus(data, split="validation"))
-    trainer = Trainer(model, stages, folder=target, seed=seed, max_steps=steps, progress=progress)
+    trainer = Trainer(
+        model,
+        model.stages(held.train, held.validation),
+        folder=target,
+        seed=seed,
+        max_steps=steps,
+        resume=resume,
+        about={"arguments": model.arguments, "data": held.hash},
+        accumulate=accumulate,
+        compile=compile,
+        progress=progress,
+    )
     figures = trainer.run()
     weights = target / f"{system}.safetensors"
     if trainer.first:
-        command = f"orchestrion train {system} --preset {preset} --data {data} --seed {seed}"
-        command += "" if steps is None else f" --steps {steps}"
-        model.save(weights, {"command": command, "seed": seed, "corpus": corpus_hash(data), "figures": figures})
-    return Trained(system, target, weights, dict(figures))
+        command = _command(system, preset, changes or {}, data, seed, steps)
+        model.save(weights, {"command": command, "seed": seed, "corpus": held.hash, "figures": figures})
+    speed = {name: asdict(value) for name, value in trainer.speed.items()}
+    return Trained(system, target, weights, dict(figures), trainer.resumed, held.left_out, speed)
+
+
+def build(kind: type[System], preset: str, changes: Mapping[str, Any]) -> System:
+    """An untrained system of a preset with some arguments changed.
+
+    Raises:
+        OptionError: there is no such preset or argument, or the system cannot be built with it.
+    """
+    try:
+        return kind.from_preset(preset, **changes)
+    except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as error:
+        told = ", ".join(f"{name}={value}" for name, value in changes.items()) or "its own arguments"
+        reason = " ".join(str(error).split())[:200]
+        raise OptionError(
+            f"{kind.card.name} cannot be built in the size {preset!r} with {told} ({reason}); choose other values."
+        ) from error
+
+
+def read_changes(entries: Sequence[str]) -> dict[str, Any]:
+    """Arguments as people type them: "name=value", the value as JSON ("[3, 3]", "1e-4", "true"), else as text.
+
+    Raises:
+        OptionError: one has no name, or two the same.
+    """
+    changes: dict[str, Any] = {}
+    for entry in entries:
+        name, sign, text = entry.partition("=")
+        name = name.strip()
+        if not sign or not name.isidentifier():
+            raise OptionError(f"{entry!r} sets nothing; write --set NAME=VALUE, like --set learning_rate=1e-4.")
+        if name in changes:
+            raise OptionError(f"{name} is set twice; set it once.")
+        try:
+            changes[name] = json.loads(text)
+        except ValueError:
+            changes[name] = text
+    return changes
+
+
+def _command(system: str, preset: str, changes: Mapping[str, Any], data: str, seed: int, steps: int | None) -> str:
+    """What to type for the same training."""
+    import shlex
+
+    words = ["orchestrion", "train", system, "--preset", preset, "--data", data, "--seed", str(seed)]
+    words += [] if steps is None else ["--steps", str(steps)]
+    for name, value in changes.items():
+        words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+    return shlex.join(words)
