@@ -51,3 +51,16 @@ def test_told_to_stop_keeps_the_step_at_hand(tmp_path, train):
     assert train("plain", tmp_path, die_at=7, number=int(signal.SIGINT)) == 130
     assert made(tmp_path)[2].endswith("0000000019")
     assert (tmp_path / "log.jsonl").read_bytes().count(b"\n") == 19
+
+
+def test_a_disk_that_fills_up_keeps_the_last_checkpoint(tmp_path, train):
+    whole, filled = tmp_path / "whole", tmp_path / "filled"
+    assert train("plain", whole) == 0
+    assert train("plain", filled, die_at=6, number=int(signal.SIGTERM)) == 128 + signal.SIGTERM
+    before = made(filled)
+    assert len(before[1]) > 6000
+    assert train("plain", filled, most_bytes=6000) == 2
+    assert made(filled)[1:] == before[1:]
+    assert [path.name for path in (filled / "checkpoints").iterdir() if path.name.startswith(".")] == []
+    assert train("plain", filled) == 0
+    assert made(filled) == made(whole)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import socket
 import sys
 import threading
@@ -246,8 +247,17 @@ def train(
     die_after: float | None = None,
     number: int = 9,
     accumulate: int | None = None,
+    most_bytes: int | None = None,
 ) -> dict:
-    """Trains; sends itself the signal `number` in the call `die_at` of the data, or some seconds after the start."""
+    """Trains; sends itself the signal `number` in the call `die_at` of the data, or some seconds after the start.
+
+    No file may grow beyond `most_bytes`, as on a full disk.
+    """
+    if most_bytes is not None:
+        import resource
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
     model, stages = made(kind)
     calls = 0
 
@@ -298,6 +308,7 @@ def child(options: dict, environment: dict[str, str]) -> int:
         code = 130
     except BaseException as error:
         print(repr(error), file=sys.stderr)
+        code = getattr(error, "exit_code", 1)
     finally:
         os._exit(code)
 
