@@ -11,6 +11,7 @@ import soundfile
 import symusic
 
 from orchestrion.data.datasets import dataset_names, load_dataset
+from orchestrion.data.datasets.dataset import RECORDINGS
 from orchestrion.data.datasets.layout import split_by_hash
 from orchestrion.errors import InputError, OptionError
 from orchestrion.theory.chords import Chord
@@ -164,7 +165,7 @@ def made(request, tmp_path):
 
 
 def test_every_reader_is_tried():
-    assert set(dataset_names()) == set(MAKERS)
+    assert set(dataset_names()) - set(RECORDINGS) == set(MAKERS)
 
 
 def test_pieces_have_what_every_data_set_owes(made):

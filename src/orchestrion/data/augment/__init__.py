@@ -16,7 +16,8 @@ MODULES = {
     "dynamics": ("Compand",),
     "codecs": ("CodecRoundTrip",),
     "mixing": ("MixItems", "mix_stems"),
-    "presets": ("ApolloDamage", "clmr_chain", "rave_chain"),
+    "clmr": ("clmr_chain",),
+    "presets": ("ApolloDamage", "rave_chain"),
 }
 _PLACES = {name: module for module, names in MODULES.items() for name in names}
 __all__ = sorted(_PLACES)

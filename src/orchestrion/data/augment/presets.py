@@ -8,51 +8,10 @@ import torch
 
 from orchestrion.data.augment.chain import Chain, Sound, Transform
 from orchestrion.data.augment.codecs import CodecRoundTrip
-from orchestrion.data.augment.delay import Delay
 from orchestrion.data.augment.dynamics import Compand
-from orchestrion.data.augment.filters import AllPass, BandFilter, HighPass, LowPass
-from orchestrion.data.augment.reverb import Freeverb
-from orchestrion.data.augment.simple import Crop, Dequantise, Gain, Mute, Noise, Polarity
-from orchestrion.data.augment.stretch import PitchShift, Resample
-from orchestrion.errors import OptionError
-
-CLMR_SAMPLES, CLMR_RATE = 59049, 22050
-
-
-def clmr_chain(
-    version: str = "paper",
-    *,
-    rate: int = CLMR_RATE,
-    samples: int | None = CLMR_SAMPLES,
-    quirks: str | None = None,
-) -> Chain:
-    """The eight steps of CLMR (arXiv 2103.09410): crop, polarity, noise, gain, filter, delay, pitch, reverb.
-
-    Args:
-        version: "paper" is the code behind the paper (its branch v1: no noise, gains and cutoffs of whole dB and Hz,
-            filters of first order, echo 0.2, reverb numbers from 1), "v2" its rewrite (rare noise, windowed sincs, echo
-            0.5, reverb numbers from 0).
-        samples: of the crop; None leaves the length.
-        quirks: as `Chain`.
-
-    Raises:
-        OptionError: there is no such version.
-    """
-    if version not in ("paper", "v2"):
-        raise OptionError(f"There is no chain {version!r} of CLMR; choose paper or v2.")
-    paper = version == "paper"
-    order = "first" if paper else "sinc"
-    noise = Noise((0.01, 0.01), reference="rms", clamp=True) if paper else Noise()
-    steps: list[tuple[float, Transform]] = [
-        (0.8, Polarity()),
-        (0.0 if paper else 0.01, noise),
-        (0.3, Gain(-20, -1, integer=paper)),
-        (0.8, BandFilter(HighPass(rate, order=order, integer=paper), LowPass(rate, order=order, integer=paper))),
-        (0.3, Delay(rate, factor=0.2 if paper else 0.5)),
-        (0.6, PitchShift(rate)),
-        (0.6, Freeverb(rate, *((1, 100) if paper else (0, 99)))),
-    ]
-    return Chain([(1.0, Crop(samples)), *steps] if samples is not None else steps, quirks=quirks)
+from orchestrion.data.augment.filters import AllPass
+from orchestrion.data.augment.simple import Crop, Dequantise, Gain, Mute
+from orchestrion.data.augment.stretch import Resample
 
 
 def rave_chain(

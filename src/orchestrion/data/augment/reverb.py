@@ -139,7 +139,8 @@ class NoiseReverb:
         """With its room."""
         from scipy.fft import next_fast_len
 
-        seconds = uniform(*np.log(self.seconds).tolist(), len(audio), generator).exp()
+        low, high = np.log(self.seconds).tolist()
+        seconds = uniform(low, high, len(audio), generator).exp()
         wet = uniform(*self.wet, len(audio), generator)
         n_answer = min(int(float(seconds.max()) * self.rate), audio.shape[2])
         time = torch.arange(n_answer) / self.rate

@@ -102,7 +102,7 @@ class PitchShift:
                 ratio = 2.0 ** (shift / 1200)
                 longer = stretch(item, ratio, self.rate)
                 read = soxr.resample(np.ascontiguousarray(longer.T), self.rate * ratio, self.rate, quality="LQ")
-                item[:] = _fitted(read.T, item.shape[1])
+                item[:] = _fitted(np.asarray(read.T, np.float32), item.shape[1])
         return result.to(audio.device)
 
 
@@ -120,7 +120,8 @@ class TimeStretch:
 
     def __call__(self, audio: Sound, generator: torch.Generator) -> Sound:
         """Faster or slower."""
-        return self.apply(audio, uniform(*np.log((self.low, self.high)).tolist(), len(audio), generator).exp())
+        low, high = np.log((self.low, self.high)).tolist()
+        return self.apply(audio, uniform(low, high, len(audio), generator).exp())
 
     def apply(self, audio: Sound, factors: Tensor) -> Sound:
         """By the factor [batch] of each item's tempo."""
@@ -150,8 +151,8 @@ class Resample:
         self.low, self.high = low, high
 
     def nearest(self, wanted: float) -> tuple[int, int]:
-        """Up and down of the first fraction that is not below `wanted`, of the last one if all are; in its longest form,
-        as the official code has it.
+        """Up and down of the first fraction that is not below `wanted`, of the last one if all are; in its longest
+        form, as the official code has it.
         """
         value = next((one for one, _, _ in self.fractions if one >= wanted - 1e-12), self.fractions[-1][0])
         up, down = max((up, down) for one, up, down in self.fractions if one == value)

@@ -21,6 +21,23 @@ MODULES = {
     "maestro": "maestro",
     "slakh2100": "slakh2100",
 }
+RECORDINGS = {
+    "magnatagatune": "magnatagatune",
+    "mtg_jamendo": "mtg_jamendo",
+    "mtg_jamendo_top50": "mtg_jamendo",
+    "mtg_jamendo_genre": "mtg_jamendo",
+    "mtg_jamendo_instrument": "mtg_jamendo",
+    "mtg_jamendo_moodtheme": "mtg_jamendo",
+    "gtzan": "gtzan",
+    "musiccaps": "musiccaps",
+    "fma_small": "fma",
+    "fma_medium": "fma",
+    "fma_large": "fma",
+    "fma_full": "fma",
+    "nsynth": "nsynth",
+    "musdb18": "musdb18",
+}
+"""Data sets of sound without scores, and their modules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +120,8 @@ class Dataset(Sequence[Piece]):
 
 
 def dataset_names() -> list[str]:
-    """Names that `load_dataset` knows."""
-    return list(MODULES)
+    """Names that `load_dataset` knows, those with scores first."""
+    return [*MODULES, *RECORDINGS]
 
 
 def load_dataset(name: str, folder: str | Path, split: str | None = None) -> Dataset:
@@ -118,9 +135,10 @@ def load_dataset(name: str, folder: str | Path, split: str | None = None) -> Dat
         OptionError: the name is unknown, or the data set has no such split.
         InputError: the folder does not look like the data set.
     """
-    if name not in MODULES:
-        raise OptionError(f"There is no reader for a data set {name!r}; choose one of {', '.join(MODULES)}.")
-    reader: Reader = importlib.import_module(f"orchestrion.data.datasets.{MODULES[name]}").READERS[name]
+    modules = MODULES | RECORDINGS
+    if name not in modules:
+        raise OptionError(f"There is no reader for a data set {name!r}; choose one of {', '.join(modules)}.")
+    reader: Reader = importlib.import_module(f"orchestrion.data.datasets.{modules[name]}").READERS[name]
     if split is not None and split not in reader.splits:
         raise OptionError(f"{reader.title} has no split {split!r}; choose one of {', '.join(reader.splits)}.")
     root = Path(folder)

@@ -71,3 +71,46 @@ def chords_in_quarters(labels: Iterable[tuple[float, float, Chord]], score: Scor
         else:
             spans.append(ChordSpan(start, stop, chord))
     return spans
+
+
+def check_sound(path: Path) -> None:
+    """Looks at the header of a recording.
+
+    Raises:
+        InputError: the file is missing, empty, or no sound.
+    """
+    import soundfile
+
+    from orchestrion.media.files import check_input
+
+    found = check_input(path)
+    try:
+        with soundfile.SoundFile(found) as file:
+            empty = file.frames == 0
+    except (soundfile.SoundFileError, RuntimeError, OSError) as error:
+        raise InputError(f"The file {path} cannot be read as sound; get it again.") from error
+    if empty:
+        raise InputError(f"The file {path} holds no sound at all; get it again.")
+
+
+def table_rows(path: Path, *, delimiter: str, columns: Iterable[str], title: str) -> list[dict[str, str]]:
+    """The lines of a table with names of columns in its first line.
+
+    Raises:
+        InputError: the table cannot be read or lacks columns.
+    """
+    import csv
+
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file, delimiter=delimiter))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read as a table of {title}; get it again.") from error
+    if not rows or not set(columns) <= rows[0].keys():
+        raise InputError(f"{path} is not the table of {title}: it lacks columns; get it again.")
+    return rows
+
+
+def first_place(folder: Path, names: Iterable[str]) -> Path | None:
+    """The first of these files or folders that is there."""
+    return next((folder / name for name in names if (folder / name).exists()), None)
