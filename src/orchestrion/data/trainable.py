@@ -14,8 +14,8 @@ from orchestrion.data.piece import Piece
 from orchestrion.errors import InputError
 
 FLOATING = ("FLOAT", "DOUBLE")  # encodings whose samples may be no numbers; those of integers cannot
+UNREADABLE = "that cannot be read"
 BLOCK = 1 << 18  # samples that are looked at at once
-HELD_OUT = 20  # one recording in so many is for validation, where nobody said which
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,6 @@ class Trainable:
     left_out: dict[str, int]
     seconds: float
 
-    @property
-    def told(self) -> str:
-        """What is left out, in words; empty if nothing is."""
-        return ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
-
 
 def trainable(
     pieces: Sequence[Piece], *, shortest: float, progress: Callable[[int, int], None] | None = None
@@ -50,7 +45,7 @@ def trainable(
     reasons: Counter[str] = Counter()
     total = 0.0
     for done, piece in enumerate(pieces, 1):
-        reason, seconds = look_at(Path(piece.audio), shortest=shortest) if piece.audio is not None else ("silent", 0.0)
+        reason, seconds = look_at(Path(piece.audio), shortest=shortest)
         if reason:
             reasons[reason] += 1
         else:
@@ -76,25 +71,22 @@ def look_at(path: Path, *, shortest: float) -> tuple[str, float]:
                         return "with samples that are no numbers", seconds
             return "", seconds
     except (soundfile.SoundFileError, RuntimeError, OSError):
-        return "that cannot be read as sound", 0.0
+        return UNREADABLE, 0.0
 
 
 def split(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
-    """Pieces to train on and to validate on: as they say, else about one in 20 by a hash of its name; the same for the
-    same names, and at least one in each part, if need be the same.
+    """Pieces to train on and pieces to validate on, as they say; those for tests are in neither.
+
+    Of few pieces none may be in one of the parts: then all are trained on, and the first is validated on.
 
     Raises:
         InputError: there are none.
     """
     if not pieces:
         raise InputError("There are no pieces to train on; give a folder or corpus that has some.")
-    ordered = sorted(pieces, key=lambda piece: hashlib.sha256(piece.id.encode()).digest())
-    held_out = [piece for piece in ordered if piece.split == "validation"]
-    if not any(piece.split for piece in ordered):
-        held_out = ordered[: max(len(ordered) // HELD_OUT, 1)]
-    names = {piece.id for piece in held_out}
-    train = [piece for piece in pieces if piece.id not in names and piece.split in (None, "train")]
-    return train or list(pieces), [piece for piece in pieces if piece.id in names] or list(pieces)[:1]
+    train = [piece for piece in pieces if piece.split in (None, "train")]
+    held_out = [piece for piece in pieces if piece.split == "validation"]
+    return train or list(pieces), held_out or list(pieces)[:1]
 
 
 def names_hash(pieces: Sequence[Piece]) -> str:

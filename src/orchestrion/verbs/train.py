@@ -86,8 +86,8 @@ def train(
     model = build(kind, preset, changes or {}).to(device)
     target = Path(folder) if folder is not None else Path("runs") / f"{system}-{preset}"
     held = training_data(data, shortest=model.shortest_seconds, progress=progress)
-    if held.told:
-        tell(held.told)
+    for line in held.told:
+        tell(line)
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:

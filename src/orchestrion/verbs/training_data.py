@@ -7,22 +7,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrion.data.trainable import UNREADABLE
 from orchestrion.errors import InputError
 from orchestrion.verbs.result import Progress
 
 if TYPE_CHECKING:
     from orchestrion.data.piece import Piece
 
+MOST_TOLD = 3  # recordings whose faults are told in full
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Pieces in two parts, a hash that tells the data from other data, and what recordings are left out and why."""
+    """Pieces in two parts, a hash that tells the data from other data, how many recordings are left out by reason, and
+    what there is to tell about it."""
 
     train: Sequence[Piece]
     validation: Sequence[Piece]
     hash: str
     left_out: dict[str, int] = field(default_factory=dict)
-    told: str = ""
+    told: tuple[str, ...] = ()
 
 
 def training_data(data: str, *, shortest: float = 0.0, progress: Progress | None = None) -> TrainingData:
@@ -48,15 +52,19 @@ def _recordings(folder: Path, shortest: float, progress: Progress | None) -> Tra
     from orchestrion.data.audio_folder import AudioFolder
     from orchestrion.data.trainable import names_hash, split, trainable
 
-    pieces = list(AudioFolder(folder))
-    if not pieces:
-        raise InputError(f"There are no recordings in {folder}; give a folder with WAV, FLAC, OGG or MP3 files.")
-    found = trainable(pieces, shortest=shortest, progress=progress)
+    recordings = AudioFolder(folder)
+    opened = list(recordings)
+    found = trainable(opened, shortest=shortest, progress=progress)
+    left_out = dict(found.left_out)
+    if recordings.failures:
+        left_out[UNREADABLE] = left_out.get(UNREADABLE, 0) + len(recordings.failures)
+    reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
     if not found.pieces:
         raise InputError(
-            f"None of the {len(pieces)} recordings in {folder} can be trained on: {found.told}; give other ones."
+            f"None of the {len(recordings)} recordings in {folder} can be trained on ({reasons}); give other ones."
         )
-    told = f"{len(found.pieces)} recordings, {found.seconds / 60:.1f} minutes"
-    told += f"; left out: {found.told}" if found.left_out else ""
+    told = [f"{len(found.pieces)} recordings, {found.seconds / 60:.1f} minutes"]
+    told += [f"left out: {reasons}"] if left_out else []
+    told += [sentence for _, sentence in recordings.failures[:MOST_TOLD]]
     train, validation = split(found.pieces)
-    return TrainingData(train, validation, names_hash(found.pieces), found.left_out, told)
+    return TrainingData(train, validation, names_hash(found.pieces), left_out, tuple(told))
