@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,7 +51,7 @@ class Probe(nn.Module):
         self.labels, self.inputs, self.hidden, self.task, self.space = tuple(labels), inputs, hidden, task, space
         self.about: dict[str, Any] = {}
         widths = [inputs, *([hidden] if hidden is not None else []), len(labels)]
-        self.layers = nn.ModuleList(nn.Linear(one, two) for one, two in zip(widths[:-1], widths[1:], strict=True))
+        self.layers = nn.ModuleList(nn.Linear(one, two) for one, two in pairwise(widths))
 
     def forward(self, x: Float[Tensor, "batch inputs"]) -> Float[Tensor, "batch labels"]:
         """Logits."""
@@ -223,7 +224,7 @@ def measure_probe(
     pieces: Int[np.ndarray, " windows"],
     labels: Float[np.ndarray, "pieces labels"],
 ) -> tuple[TaggingScores, float | None]:
-    """Scores over pieces, each the mean of the probabilities of its windows; and the accuracy, where labels are classes.
+    """Scores over pieces, each the mean of the probabilities of its windows; and the accuracy of classes.
 
     Args:
         pieces: to which row of `labels` a window belongs.

@@ -31,8 +31,8 @@ class Windows:
 def audio_windows(
     blocks: Iterable[Audio], *, rate: int, window: int, hop: int | None = None, batch: int = 16
 ) -> Iterator[Windows]:
-    """All whole windows of a sound. What is left at the end and fills no window is dropped; a sound that is shorter than
-    one window is padded with zeros to one.
+    """All whole windows of a sound. What is left at the end and fills no window is dropped; a sound that is shorter
+    than one window is padded with zeros to one.
 
     Args:
         blocks: the sound piece by piece, at one rate; channels are mixed to one.

@@ -7,35 +7,59 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 FIRST_STRIDE = 3
 
 
 class SampleBlock(nn.Module):
-    """Convolution, batch normalisation, ReLU, and a maximum over `pool` frames.
+    """Convolution, batch normalisation, a maximum over `pool` frames, and ReLU (which may as well come before it).
 
     Args:
         inputs, outputs: channels.
         kernel: frames that the convolution sees.
-        stride: of the convolution.
+        stride: of the convolution; other than 1 it must equal the kernel, without padding.
         padding: zeros on either side.
         pool: frames that become one; 1: all stay.
+        channels_last: lay frames one after the other in memory, the channels of each together.
     """
 
     def __init__(
-        self, *, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, padding: int = 1, pool: int = 1
+        self,
+        *,
+        inputs: int,
+        outputs: int,
+        kernel: int = 3,
+        stride: int = 1,
+        padding: int = 1,
+        pool: int = 1,
+        channels_last: bool = False,
     ) -> None:
         super().__init__()
         self.conv = nn.Conv1d(inputs, outputs, kernel, stride=stride, padding=padding)
-        self.norm = nn.BatchNorm1d(outputs)
-        self.pool = nn.MaxPool1d(pool, stride=pool) if pool > 1 else nn.Identity()
+        self.norm = nn.BatchNorm2d(outputs)
+        self.stride, self.padding, self.pool, self.channels_last = stride, padding, pool, channels_last
+        self.apart = stride == kernel and padding == 0  # no frame is seen twice: one matrix product will do
 
     def forward(self, x: Float[Tensor, "batch inputs time"]) -> Float[Tensor, "batch outputs frames"]:
         """The frames after it."""
-        return self.pool(self.norm(self.conv(x)).relu_())
+        if self.channels_last and self.apart:
+            frames = x.shape[2] // self.stride
+            spans = x[..., : frames * self.stride].mT.reshape(len(x), frames, -1)
+            y = functional.linear(spans, self.conv.weight.mT.flatten(1), self.conv.bias).mT.unsqueeze(2)
+        else:
+            layout = torch.channels_last if self.channels_last else torch.contiguous_format
+            wide, kernel = x.unsqueeze(2).contiguous(memory_format=layout), self.conv.weight.unsqueeze(2)
+            y = functional.conv2d(wide, kernel, self.conv.bias, stride=(1, self.stride), padding=(0, self.padding))
+        y = self.norm(y)
+        if self.pool > 1:
+            y = functional.max_pool2d(y, (1, self.pool))
+        return y.relu().squeeze(2)
 
 
 class SampleCnn(nn.Module):
@@ -49,6 +73,8 @@ class SampleCnn(nn.Module):
         strides: of the blocks; 3 × their product is the length of the input in samples.
         outputs: size of a linear head, such as the number of tags; None: the representation itself comes out.
         dropout: before the head, in training.
+        channels_last: the layout of memory inside. On a CPU a training step takes half the time with it; the numbers
+            differ by rounding.
         kaiming: draw the kernels as He et al. 2015 for ReLU (uniform, fan-in), as the paper's code does; by default as
             torch does.
 
@@ -63,18 +89,19 @@ class SampleCnn(nn.Module):
         strides: Sequence[int],
         outputs: int | None = None,
         dropout: float = 0.0,
+        channels_last: bool = False,
         kaiming: bool = False,
     ) -> None:
         super().__init__()
         if len(channels) != len(strides) + 2:
             raise ValueError(f"{len(strides)} strides need {len(strides) + 2} numbers of channels, not {len(channels)}")
         self.strides = tuple(strides)
-        blocks = [SampleBlock(inputs=1, outputs=channels[0], stride=FIRST_STRIDE, padding=0)]
+        last = channels_last
+        blocks = [SampleBlock(inputs=1, outputs=channels[0], stride=FIRST_STRIDE, padding=0, channels_last=last)]
         for number, stride in enumerate(strides):
-            blocks.append(
-                SampleBlock(inputs=channels[number], outputs=channels[number + 1], kernel=stride, pool=stride)
-            )
-        blocks.append(SampleBlock(inputs=channels[-2], outputs=channels[-1]))
+            one, two = channels[number : number + 2]
+            blocks.append(SampleBlock(inputs=one, outputs=two, kernel=stride, pool=stride, channels_last=last))
+        blocks.append(SampleBlock(inputs=channels[-2], outputs=channels[-1], channels_last=last))
         self.blocks = nn.ModuleList(blocks)
         self.window = FIRST_STRIDE * math.prod(strides)
         frames = self.frames(self.window)
@@ -118,9 +145,7 @@ class Projector(nn.Module):
     def __init__(self, *, features: int, outputs: int, num_layers: int = 2) -> None:
         super().__init__()
         widths = [features] * num_layers + [outputs]
-        self.layers = nn.ModuleList(
-            nn.Linear(one, two, bias=False) for one, two in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.layers = nn.ModuleList(nn.Linear(one, two, bias=False) for one, two in pairwise(widths))
 
     def forward(self, x: Float[Tensor, "batch features"]) -> Float[Tensor, "batch outputs"]:
         """The projection, called z in the paper."""

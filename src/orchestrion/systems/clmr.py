@@ -19,6 +19,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from orchestrion.data.audio_factory import AudioFactory, choose_pieces
+from orchestrion.data.augment.chain import Chain
+from orchestrion.data.augment.clmr import clmr_chain
 from orchestrion.data.embeddings import Embeddings
 from orchestrion.data.piece import Piece
 from orchestrion.data.song_crops import Clip, HeldClip, SongCrops, grouped, recorded
@@ -66,6 +68,7 @@ class CLMR(System):
         projector_layers: linear layers of the projector.
         tags: size of a linear head on the encoder, for the supervised baseline; None: no head.
         dropout: before that head.
+        channels_last: of the encoder; see there.
         kaiming: first weights of the convolutions as the paper's code draws them.
         temperature: τ of NT-Xent.
         version: "v1" or "v2": whose augmentations, learning rate of LARS, and optimiser of the supervised baseline.
@@ -107,6 +110,7 @@ class CLMR(System):
             "projection": 64,
             "training_steps": 1100,
             "learning_rate": 1e-3,
+            "channels_last": True,
             "precision": "bfloat16",
         },
         "paper": {"kaiming": True},
@@ -125,6 +129,7 @@ class CLMR(System):
         projector_layers: int = 2,
         tags: int | None = None,
         dropout: float = 0.0,
+        channels_last: bool = False,
         kaiming: bool = False,
         temperature: float = 0.5,
         version: str = "v1",
@@ -153,7 +158,14 @@ class CLMR(System):
         self.optimiser, self.learning_rate, self.weight_decay = optimiser, learning_rate, weight_decay
         self.clip_seconds, self.clip_parts, self.precision, self.quirks = clip_seconds, clip_parts, precision, quirks
         try:
-            self.encoder = SampleCnn(channels=channels, strides=strides, outputs=tags, dropout=dropout, kaiming=kaiming)
+            self.encoder = SampleCnn(
+                channels=channels,
+                strides=strides,
+                outputs=tags,
+                dropout=dropout,
+                channels_last=channels_last,
+                kaiming=kaiming,
+            )
         except ValueError as error:
             raise OptionError(f"There is no such encoder: {error}.") from error
         self.projector = None
@@ -165,6 +177,11 @@ class CLMR(System):
     def window(self) -> int:
         """Samples of a window."""
         return self.encoder.window
+
+    @property
+    def shortest_seconds(self) -> float:
+        """A recording must last as long as a window to be trained on."""
+        return self.window / self.rate
 
     # Objective (section 3) --------------------------------------------------------------------------------------------
 
@@ -189,11 +206,9 @@ class CLMR(System):
 
     # Training (section 4) ---------------------------------------------------------------------------------------------
 
-    def chain(self) -> Any:
+    def chain(self) -> Chain:
         """The augmentations of this version, after the crop."""
-        from orchestrion.data.augment.clmr import clmr_chain
-
-        return clmr_chain(version=self.version, rate=self.rate)
+        return clmr_chain("paper" if self.version == "v1" else "v2", rate=self.rate, samples=None)
 
     def songs(self, pieces: Sequence[Piece]) -> SongCrops:
         """Items to draw views from: recordings where pieces have them, else what the data factory plays of them.
@@ -220,7 +235,7 @@ class CLMR(System):
         return [self.contrastive_stage(self.songs(train), held_out)]
 
     def contrastive_stage(
-        self, songs: SongCrops, held_out: SongCrops | None = None, *, chain: Any = None, seed: int = 0
+        self, songs: SongCrops, held_out: SongCrops | None = None, *, chain: Chain | None = None, seed: int = 0
     ) -> Stage:
         """The stage for songs that are held.
 
@@ -268,12 +283,12 @@ class CLMR(System):
             precision=self.precision,
         )
 
-    def views(self, songs: SongCrops, chosen: Sequence[int], chain: Any) -> tuple[Tensor, Tensor]:
+    def views(self, songs: SongCrops, chosen: Sequence[int], chain: Chain) -> tuple[Tensor, Tensor]:
         """Two augmented windows [batch, 1, samples] of each song; the draws are from torch's global generator."""
         number = int(torch.randint(2**62, ()))
         rng, generator = np.random.default_rng(number), torch.Generator().manual_seed(number)
         crops = np.stack([songs.crop(song, rng) for _ in range(2) for song in chosen])
-        both = chain(torch.from_numpy(crops)[:, None], generator=generator).to(self.device)
+        both = chain(torch.from_numpy(crops)[:, None], generator).to(self.device)
         first, second = both.chunk(2)
         return first, second
 
@@ -286,8 +301,8 @@ class CLMR(System):
         validate_every: int = VALIDATION_EVERY,
         seed: int = 0,
     ) -> Stage:
-        """The baseline: the same encoder with its head, random windows alone, binary cross-entropy. v1 learns with Adam,
-        v2 with SGD and Nesterov momentum.
+        """The baseline: the same encoder with its head, random windows alone, binary cross-entropy. v1 learns with
+        Adam, v2 with SGD and Nesterov momentum.
 
         Args:
             labels: a row for each song that was given to `songs`.
@@ -377,8 +392,8 @@ class CLMR(System):
         pooling: str = "mean",
         progress: Progress | None = None,
     ) -> Embeddings:
-        """h of the windows of a sound of any length, rate and number of channels; only a partial last window is dropped.
-        A sound shorter than a window is padded with zeros to one; `starts` holds a single 0 then, as for a mean.
+        """h of the windows of a sound of any length, rate and number of channels; only a partial last window is
+        dropped. A sound shorter than a window is padded with zeros to one.
 
         Args:
             hop: seconds between the starts of windows; the length of a window by default.

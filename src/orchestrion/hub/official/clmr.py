@@ -19,7 +19,7 @@ SOURCE = {
     "code": "https://github.com/Spijkervet/CLMR",
     "arguments": {"projection_dim": 64, "strides": [3] * 9, "supervised": False, "out_dim": 50},
 }
-"""The checkpoints are files of releases, not of the hub: a user fetches one and names it. Version 2's projects to 64."""
+"""The checkpoints are files of releases, not of the hub: a user names one that was fetched. Version 2's projects to 64."""
 
 CHANNELS = (128, 128, 128, 256, 256, 256, 256, 256, 256, 512, 512)
 RATES = {
@@ -63,7 +63,7 @@ def arguments(official: Mapping[str, Any]) -> dict[str, Any]:
             ours[our] = official[name]
     if ours.get("projector_layers") == 0:
         ours["projector_layers"] = 1  # one linear layer comes in any case
-    if alone or supervised and "projector_layers" in official:  # version 1 makes no projector when supervised
+    if alone or (supervised and "projector_layers" in official):  # version 1 makes no projector when supervised
         ours["projection"] = None
     if supervised:
         ours["dropout"] = float(official.get("dropout", 0.5))
