@@ -81,11 +81,11 @@ def describe(
     """All that the course of a training depends on, but for the code itself; of the data what `about` says."""
     shapes = repr([(name, tuple(value.shape)) for name, value in model.state_dict().items()])
     return {
+        **{name: json.loads(json.dumps(value)) for name, value in about.items()},
         "model": type(model).__name__,
         "shapes of the weights": hashlib.sha256(shapes.encode()).hexdigest(),
         "seed": seed,
         "shares of a batch": parts,
-        **{name: json.loads(json.dumps(value)) for name, value in about.items()},
         "stages": [
             {
                 "name": stage.name,

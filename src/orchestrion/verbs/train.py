@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -99,7 +100,7 @@ def train(
         seed=seed,
         max_steps=steps,
         resume=resume,
-        about={"arguments": model.arguments, "data": held.hash},
+        about={"arguments": all_arguments(model), "data": held.hash},
         accumulate=accumulate,
         compile=compile,
         progress=progress,
@@ -127,6 +128,13 @@ def build(kind: type[System], preset: str, changes: Mapping[str, Any]) -> System
         raise OptionError(
             f"{kind.card.name} cannot be built in the size {preset!r} with {told} ({reason}); choose other values."
         ) from error
+
+
+def all_arguments(model: System) -> dict[str, Any]:
+    """The arguments a system was made with, and the defaults of the others."""
+    parameters = inspect.signature(type(model).__init__).parameters.values()
+    defaults = {one.name: one.default for one in parameters if one.default is not inspect.Parameter.empty}
+    return {**defaults, **model.arguments}
 
 
 def read_changes(entries: Sequence[str]) -> dict[str, Any]:
