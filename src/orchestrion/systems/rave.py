@@ -355,6 +355,11 @@ class RAVE(System):
                 return int(left.sum()), int(right.sum())
             length *= 2
 
+    @property
+    def shortest_seconds(self) -> float:
+        """Length of a crop."""
+        return self.crop / self.rate
+
     def stages(self, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
         """Two stages (section 3.1): representation, then adversarial fine-tuning of the decoder.
 
@@ -396,6 +401,8 @@ class RAVE(System):
         elif self.mel is not None:
             front = StreamedMel(self.mel.inner(), self.mel.spectrum, plan, place, channels=self.channels)
             parts, place = [front], front.place
+        if not plan.exact:  # the published encoder does not know that the filter bank made its input late
+            place = Place(place.rate)
         network, place = plan.build(self.encoder, place)
         size = self.exported(latent_size, fidelity)
         to, place = plan.build(ToCoordinates(self.bottleneck.point, self.space, size), place)
