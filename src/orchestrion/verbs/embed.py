@@ -188,9 +188,14 @@ def _write(target: Path, heard: dict[Path, HeardFile], first: Embeddings) -> Non
     with atomic_write(target) as temporary:
         if target.suffix.lower() == ".npz":
             np.savez(
-                temporary, vectors=vectors, starts=starts, file=file, files=np.array(names), space=np.array(first.space),
+                temporary,
+                vectors=vectors,
+                starts=starts,
+                file=file,
+                files=np.array(names),
+                space=np.array(first.space),
                 window=np.array(first.window),
-            )  # fmt: skip
+            )
             return
         import pyarrow as pa
         import pyarrow.parquet as pq

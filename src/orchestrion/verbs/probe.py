@@ -61,7 +61,7 @@ def probe(
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> Probed:
-    """Embeds all labelled recordings of a folder, splits them 70 : 10 : 20 by song or group, trains a head, and tests it.
+    """Embeds the labelled recordings of a folder, splits them 70 : 10 : 20 by song or group, trains a head, tests it.
 
     Args:
         labels: a CSV file; see `data.label_table.read_label_table`.

@@ -19,7 +19,7 @@ SOURCE = {
     "code": "https://github.com/Spijkervet/CLMR",
     "arguments": {"projection_dim": 64, "strides": [3] * 9, "supervised": False, "out_dim": 50},
 }
-"""The checkpoints are files of releases, not of the hub: a user names one that was fetched. Version 2's projects to 64."""
+"""The checkpoints are files of releases, not of the hub: a user names one. Version 2 projects to 64 numbers."""
 
 CHANNELS = (128, 128, 128, 256, 256, 256, 256, 256, 256, 512, 512)
 RATES = {
