@@ -129,6 +129,7 @@ class Trainer:
     def _begin(self) -> Checkpoint:
         """Puts weights where they were, the same in all processes; gives the place to go on from."""
         modules = [self.model, *(module for _, module in self._helpers())]
+        self._sharded = is_sharded(modules)
         for module in modules:
             module.to(self._processes.device)
         parts = self._processes.count * self.accumulate
@@ -209,7 +210,10 @@ class Trainer:
         self._look(run, number, step)
         self._tell(number, step)
         told = self._interruption.told()
-        if told or self._processes.sum([float(time.monotonic() - self._saved >= self.checkpoint_seconds)])[0]:
+        late = time.monotonic() - self._saved >= self.checkpoint_seconds
+        if self._sharded:  # all processes put together what is kept
+            late = self._processes.sum([float(late)])[0] > 0
+        if told or late:
             self._save(number, step, run)
         if told:
             self._interruption.leave()
@@ -230,7 +234,7 @@ class Trainer:
 
     def _save(self, number: int, step: int, run: StageRun | None) -> None:
         """Writes a checkpoint; `run`: of a stage that is not at its end. What is split is put together by all."""
-        if self._processes.first or is_sharded([self.model, *(module for _, module in self._helpers())]):
+        if self._processes.first or self._sharded:
             tensors = {f"model.{name}": value for name, value in whole_state(self.model).items()}
             for name, module in self._helpers():
                 tensors |= {name + key: value for key, value in whole_state(module).items()}
