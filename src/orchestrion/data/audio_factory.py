@@ -102,7 +102,8 @@ class AudioFactory:
         pieces: with scores; a `Corpus` or a list. `choose_pieces` picks them.
         rate: Hz.
         seconds: length of every clip.
-        channels: 1 or 2; mono is rendered as such, at half the cost.
+        channels: 1 or 2; mono is rendered as such, at half the cost. It is the mean of both sides, but for stereo
+            samples of players who do not stand in the middle.
         seed: of all draws.
         programs: "written"; "family" for another program of the same family of eight; "any" for any musical program;
             or a list of programs to draw from, each part another one while they last.

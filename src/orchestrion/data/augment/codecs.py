@@ -16,7 +16,8 @@ from orchestrion.errors import OptionError
 # Of libsndfile: rates from Hz on, and the bit-rates in kbit/s between which its level runs.
 MP3_BITRATES = ((32000, 320.0, 32.0), (16000, 160.0, 8.0), (8000, 64.0, 8.0))
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-MOST_DELAY = 4096  # samples by which a codec may be late
+MP3_DELAY = 1105  # samples: 576 of the encoder (LAME) and 529 of every decoder
+MOST_LEVEL = 0.999  # libsndfile refuses 1
 
 
 def delay_between(
@@ -45,7 +46,7 @@ def through_codec(
     sound: NDArray[np.float32], rate: int, *, format: str, kbps: float | None = None, quality: float = 0.3
 ) -> NDArray[np.float32]:
     """Sound [channels, samples] written as "mp3" (constant `kbps`) or "ogg" (Vorbis of `quality`) and read again, cut
-    or filled up with what went in to its length, and moved back by the codec's delay.
+    or filled up with what went in to its length, and in step with it.
 
     Raises:
         OptionError: the codec does not know the rate or the format.
@@ -69,17 +70,11 @@ def through_codec(
     coded = soundfile.read(buffer, dtype="float32", always_2d=True)[0].T
     n_samples = sound.shape[1]
     whole = sound.copy()
-    if sound.any():
-        late = int(delay_between(sound, _to_length(coded, sound), most=MOST_DELAY)[0])
-        coded = coded[:, late:] if late > 0 else np.pad(coded, ((0, 0), (-late, 0)))
+    if format == "mp3" and coded.shape[1] > n_samples:  # at low bit-rates the file does not say how late it is
+        coded = coded[:, MP3_DELAY:]
     n_common = min(coded.shape[1], n_samples)
     whole[:, :n_common] = coded[:, :n_common]
     return whole
-
-
-def _to_length(coded: NDArray[np.float32], sound: NDArray[np.float32]) -> NDArray[np.float32]:
-    n_samples = sound.shape[1]
-    return np.pad(coded[:, :n_samples], ((0, 0), (0, max(n_samples - coded.shape[1], 0))))
 
 
 def mp3_level(rate: int, kbps: float) -> float:
@@ -93,7 +88,7 @@ def mp3_level(rate: int, kbps: float) -> float:
     _, most, least = next(row for row in MP3_BITRATES if rate >= row[0])
     if not least <= kbps <= most:
         raise OptionError(f"MP3 at {rate} Hz has bit-rates from {least:g} to {most:g} kbit/s here, not {kbps:g}.")
-    return (most - kbps) / (most - least)
+    return min((most - kbps) / (most - least), MOST_LEVEL)
 
 
 class CodecRoundTrip:
