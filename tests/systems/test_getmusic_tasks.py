@@ -67,7 +67,7 @@ def whole(score):
 
 
 def test_it_has_the_tasks_of_its_card(model):
-    assert set(GETMusic.card.tasks) == set(TASKS)
+    assert set(GETMusic.card.tasks) == {"arrange", "continue_", "generate", "harmonize", "infill"}
     assert all(isinstance(model, protocol) for protocol in TASKS.values())
 
 
