@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from orchestrion.errors import InputError, OptionError, OutputError
 from orchestrion.media.files import atomic_write, check_input
+from orchestrion.media.kinds import kind_of_file
 from orchestrion.media.provenance import Provenance
 from orchestrion.media.tags import TAGS, append_wav_tags, read_wav_tags, settle_ogg_serial
 
@@ -86,16 +87,25 @@ def read_audio(
     try:
         with soundfile.SoundFile(found) as file:
             check_header(found, file)
-            samples = _read_blocks(file, found, most_seconds)
+            samples = _read_blocks(file, found, most_seconds, mono=mono)
             audio = Audio(samples, file.samplerate)
     except (soundfile.SoundFileError, RuntimeError, OSError) as error:
-        raise InputError(
-            f"The file {found} cannot be read as sound; give a WAV, FLAC, OGG or MP3 file that plays elsewhere."
-        ) from error
-    if not np.isfinite(audio.samples).all():
-        raise InputError(f"The file {found} holds samples that are no numbers; export it again.")
-    audio = audio.mono() if mono else audio
+        raise no_sound(found) from error
     return audio if rate is None else audio.resample(rate)
+
+
+def no_sound(path: Path) -> InputError:
+    """Why a file cannot be read as sound, told by what it holds instead."""
+    holds = {
+        "video": "is a video; save its sound as WAV, FLAC, OGG or MP3 first",
+        "coded sound": "is coded as AAC or WMA, which is not read here; convert it to WAV, FLAC, OGG or MP3",
+        "score": "holds notes (MIDI) and no sound; render it first",
+        "picture": "is a picture, not sound",
+        "archive": "is an archive; unpack it first",
+        "text": "holds text, not sound; give a WAV, FLAC, OGG or MP3 file",
+    }
+    otherwise = "cannot be read as sound; give a WAV, FLAC, OGG or MP3 file that plays elsewhere"
+    return InputError(f"The file {path} {holds.get(kind_of_file(path), otherwise)}.")
 
 
 def check_header(path: Path, file: Any) -> None:
@@ -110,12 +120,14 @@ def check_header(path: Path, file: Any) -> None:
         raise InputError(f"The file {path} says that its rate is {file.samplerate} Hz, which no sound has.")
 
 
-def _read_blocks(file: Any, path: Path, most_seconds: float) -> Float[np.ndarray, "channels samples"]:
+def _read_blocks(file: Any, path: Path, most_seconds: float, *, mono: bool) -> Float[np.ndarray, "channels samples"]:
     """Reads block by block, since the length that a damaged header claims must not be believed."""
     blocks: list[np.ndarray] = []
     n_samples = 0
     while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
-        blocks.append(block.T)
+        if not np.isfinite(block).all():
+            raise InputError(f"The file {path} holds samples that are no numbers; export it again.")
+        blocks.append(block.mean(axis=1, dtype=np.float32)[None] if mono else block.T)
         n_samples += len(block)
         if n_samples > most_seconds * file.samplerate:
             raise InputError(f"The file {path} is longer than {most_seconds / 60:g} minutes; cut it first.")
@@ -204,7 +216,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         with soundfile.SoundFile(found) as file:
             tags = {name: text for name, text in file.copy_metadata().items() if name in TAGS and text}
     except (soundfile.SoundFileError, RuntimeError) as error:
-        raise InputError(f"The file {found} cannot be read as sound; give a WAV, FLAC, OGG or MP3 file.") from error
+        raise no_sound(found) from error
     result: dict[str, Any] = {**tags, **read_wav_tags(found)}
     if result.get("comment", "").startswith("{"):
         try:

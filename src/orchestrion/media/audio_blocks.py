@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from orchestrion.errors import InputError
-from orchestrion.media.audio import MOST_SECONDS, Audio, check_header
+from orchestrion.media.audio import MOST_SECONDS, Audio, check_header, no_sound
 from orchestrion.media.files import check_input
 
 BLOCK_SECONDS = 60.0
@@ -52,6 +52,4 @@ def audio_blocks(
                 raise InputError(f"The file {found} holds no sound at all.")
             yield Audio(held, rate)
     except (soundfile.SoundFileError, RuntimeError, OSError) as error:
-        raise InputError(
-            f"The file {found} cannot be read as sound; give a WAV, FLAC, OGG or MP3 file that plays elsewhere."
-        ) from error
+        raise no_sound(found) from error
