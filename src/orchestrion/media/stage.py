@@ -54,12 +54,16 @@ def stage_positions(tracks: Sequence[Any]) -> list[Float[np.ndarray, " 2"]]:
         free = not track.is_drum and not any(control.number == PAN for control in track.controls)
         if free and len(tracks) > 1:
             place = PLACES[min(max(track.program, 0), 127) // 8]
-            while place and any(abs(place - other) < 0.05 for other in taken) and abs(place) < 0.8:
-                place = -place if -place not in taken else place + APART * np.sign(place)
+            while place and _is_taken(place, taken) and abs(place) < 0.8:
+                place = place + APART * np.sign(place) if _is_taken(-place, taken) else -place
             taken.append(place)
         angle = (place + 1) * np.pi / 4
         gains.append(np.array([np.cos(angle), np.sin(angle)], np.float32) * np.float32(np.sqrt(2)))
     return gains
+
+
+def _is_taken(place: float, taken: Sequence[float]) -> bool:
+    return any(abs(place - other) < 0.05 for other in taken)
 
 
 def programme_gain(track: Any, soundfont: SoundFont, rate: int) -> float:
