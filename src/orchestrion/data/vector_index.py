@@ -6,8 +6,10 @@ Every write is one new version of a table that becomes valid as a whole; a kille
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -126,7 +128,7 @@ class VectorIndex:
             self.check(space.system, space.space)
             return
         with self._told("written"):
-            self._database.create_table(space.system, schema=_schema(space.dimension), exist_ok=True)
+            self._database.create_table(_table_name(space.system), schema=_schema(space.dimension), exist_ok=True)
         self.spaces[space.system] = space
         self._write()
 
@@ -243,7 +245,7 @@ class VectorIndex:
 
     def _table(self, system: str) -> Any:
         self.space(system)
-        return self._database.open_table(system)
+        return self._database.open_table(_table_name(system))
 
     def _read(self) -> None:
         try:
@@ -311,6 +313,12 @@ def _schema(dimension: int) -> Any:
             ("vector", pa.list_(pa.float32(), dimension)),
         ]
     )
+
+
+def _table_name(system: str) -> str:
+    """A name that the database allows; of systems that are told apart by other signs, with a hash."""
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", system)
+    return plain if plain == system else f"{plain[-40:]}-{hashlib.sha256(system.encode()).hexdigest()[:12]}"
 
 
 def _among(paths: Sequence[str]) -> str:

@@ -73,20 +73,25 @@ def load_ear(name: str, device: str = "cpu") -> Ear:
     """
     import numpy as np
 
-    from orchestrion.hub.official.embedders import EMBEDDERS, load_embedder
     from orchestrion.media.audio import Audio
-    from orchestrion.verbs.serving import check_device, load_for
 
-    if name.partition(":")[0] in EMBEDDERS:
-        check_device(device)
-        model: Any = load_embedder(name, device=device)
-    else:
-        model = load_for("embed", name, device)
+    model = load_model(name, device)
     time = np.arange(int(PROBE_RATE * PROBE_SECONDS), dtype=np.float32) / PROBE_RATE
     tone = Audio((0.1 * np.sin(2 * np.pi * PROBE_HZ * time, dtype=np.float32))[None], PROBE_RATE)
     found = model.embed(tone)
     rate = getattr(model, "sample_rate", None) or getattr(model, "rate", None)
     return Ear(name, model, int(rate or PROBE_RATE), found.space, found.vectors.shape[1], found.window)
+
+
+def load_model(name: str, device: str) -> Any:
+    """The system or public network of a name, see `load_ear`."""
+    from orchestrion.hub.official.embedders import EMBEDDERS, load_embedder
+    from orchestrion.verbs.serving import check_device, load_for
+
+    if name.partition(":")[0] not in EMBEDDERS:
+        return load_for("embed", name, device)
+    check_device(device)
+    return load_embedder(name, device=device)
 
 
 def sound_of(path: Path) -> Iterator[Audio]:

@@ -66,6 +66,7 @@ class OfficialEmbedder:
         classify_windows: the same → [n, classes] logits, where the network has them.
         embed_words: text → [dim], where it has them.
         hop: samples between windows; the window by default.
+        repeat: fills a sound that is shorter than a window by repeating it, in place of zeros.
         device: where the network is.
     """
 
@@ -79,10 +80,12 @@ class OfficialEmbedder:
         classify_windows: Callable[[Tensor], Tensor] | None = None,
         embed_words: Callable[[str], Tensor] | None = None,
         hop: int | None = None,
+        repeat: bool = False,
         device: str | Device = "cpu",
     ) -> None:
         self.space, self.sample_rate, self.window = space, sample_rate, window
         self.hop = window if hop is None else hop
+        self.repeat = repeat
         self.device = torch.device(device)
         self._embed = embed_windows
         if classify_windows is not None:
@@ -125,6 +128,8 @@ class OfficialEmbedder:
         if step < 1:
             raise OptionError(f"The hop of {hop} seconds must be positive.")
         sound = torch.from_numpy(audio.mono().resample(self.sample_rate).samples[0])
+        if self.repeat:
+            sound = sound.repeat(max(self.window // len(sound), 1))
         lacking = max(self.window - len(sound), 0)
         windows = nn.functional.pad(sound, (0, lacking)).unfold(0, self.window, step)  # a part at the end is left out
         found = []
@@ -295,6 +300,7 @@ def _clap(name: str, path: Path, device: str) -> OfficialEmbedder:
         window=10 * rate,
         embed_windows=sounds,
         embed_words=words,
+        repeat=True,
         device=device,
     )
 
