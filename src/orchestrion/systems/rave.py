@@ -340,20 +340,27 @@ class RAVE(System):
         return found
 
     def receptive_field(self) -> tuple[int, int]:
-        """Samples on the left and right that one sample of the output depends on, measured by its gradient."""
+        """Samples on the left and right that one sample of the output depends on, measured by its gradient.
+
+        The global generators, and which parts are in training mode, are as before.
+        """
         length = max(1 << 15, 2 * self.ratio)
-        training = self.training
+        modes = [(part, part.training) for part in self.modules()]
         self.eval()
-        while True:
-            x = torch.randn(1, self.channels, length, requires_grad=True)
-            with torch.enable_grad():
-                made = self.waveform(self.decoded(self.draw(x).z, None))
-            (gradient,) = torch.autograd.grad(made[0, 0, length // 2], x)
-            left, right = (gradient.flatten() != 0).chunk(2)
-            if not left[0] and not right[-1]:
-                self.train(training)
-                return int(left.sum()), int(right.sum())
-            length *= 2
+        devices = [self.device] if self.device.type == "cuda" else []
+        try:
+            with torch.random.fork_rng(devices), torch.enable_grad():
+                while True:
+                    x = torch.randn(1, self.channels, length, device=self.device, requires_grad=True)
+                    made = self.waveform(self.decoded(self.draw(x).z, None))
+                    (gradient,) = torch.autograd.grad(made[0, 0, length // 2], x)
+                    left, right = (gradient.flatten() != 0).chunk(2)
+                    if not left[0] and not right[-1]:
+                        return int(left.sum()), int(right.sum())
+                    length *= 2
+        finally:
+            for part, mode in modes:
+                part.training = mode
 
     @property
     def shortest_seconds(self) -> float:
