@@ -299,13 +299,26 @@ class ShardStream:
     def _read(self, path: Path) -> Iterator[tuple[str, bytes, bytes | None, str]]:
         try:
             with path.open("rb") as file:
-                yield from _samples(file, path.name)
+                whole = _is_whole(file)
+                if not whole:
+                    self.failures.append((path.name, f"The shard {path} is cut off; write it again."))
+                yield from _samples(file, path.name, whole=whole)
         except (tarfile.TarError, OSError, EOFError) as error:
             self.failures.append((path.name, f"The shard {path} cannot be read to its end: {error}."))
 
 
-def _samples(file: IO[bytes], shard: str) -> Iterator[tuple[str, bytes, bytes | None, str]]:
-    """Neighbouring files of one name, read straight through."""
+def _is_whole(file: IO[bytes]) -> bool:
+    """Whether a tar file ends as one does, with two blocks of zeros."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(size - 1024, 0))
+    end = file.read()
+    file.seek(0)
+    return len(end) == 1024 and not any(end)
+
+
+def _samples(file: IO[bytes], shard: str, *, whole: bool) -> Iterator[tuple[str, bytes, bytes | None, str]]:
+    """Neighbouring files of one name, read straight through; the last of a shard that is cut off may lack a file and is
+    left out."""
     key, sound, notes = "", None, None
     with tarfile.open(fileobj=file, mode="r|") as tar:
         for member in tar:
@@ -322,7 +335,7 @@ def _samples(file: IO[bytes], shard: str) -> Iterator[tuple[str, bytes, bytes | 
                 sound = content
             elif suffix.lower() == "json":
                 notes = content
-    if sound is not None:
+    if sound is not None and whole:
         yield key, sound, notes, shard
 
 
