@@ -34,11 +34,12 @@ class FoldedSampleCnn:
     @torch.inference_mode()
     def __call__(self, windows: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch features"]:
         """The representation of windows of `window` samples."""
-        parts = [self._represent(part) for part in windows.split(self.batch)]
-        return torch.cat(parts) if parts else windows.new_zeros(0, self.features)
+        if not len(windows):
+            return windows.new_zeros(0, self.features)
+        return torch.cat([self._represent(part) for part in windows.split(self.batch)])
 
     def _represent(self, x: Tensor) -> Tensor:
-        """A few windows through all layers. Frames are kept as [windows · rows, channels]; see `_padded`."""
+        """A few windows through all layers."""
         count = len(x)
         weight, bias = self.layers[0]
         frames = self.window // FIRST_STRIDE

@@ -276,8 +276,8 @@ def _report(
         f"The encoder is the preset `mini` (0.69 M parameters, windows of 1.23 s), batch 48, Adam at 1e-3, bfloat16. "
         f"Contrast: {budget.steps} steps; {budget.short_steps} for the two arms that compare views, which have no "
         f"other augmentation; from scratch: {budget.supervised_steps} steps, of which the state that is best on the "
-        "validation pieces counts. The steps are as many as let three seeds end in twenty minutes on two cores; longer trainings "
-        "reach more in all arms.",
+        "validation pieces counts. The steps are as many as let three seeds end in twenty minutes on two cores; longer "
+        "trainings reach more in all arms.",
         f"Few labels: a twentieth of the training pieces, chosen so that each tag has {POSITIVES} positives. Probes: "
         "linear, on all windows, standardised inputs, Adam at 1e-3, stopped by the validation pieces; probabilities "
         f"averaged over a piece. In the arm of clips, each piece is cut in {PARTS}, and a clip is an item.",

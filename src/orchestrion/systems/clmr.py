@@ -362,7 +362,7 @@ class CLMR(System):
     @torch.inference_mode()
     def represent(self, windows: Float[np.ndarray, "windows samples"]) -> Float[np.ndarray, "windows features"]:
         """h of mono windows at the network's rate, in evaluation mode."""
-        x = torch.from_numpy(np.ascontiguousarray(windows, np.float32))
+        x = torch.from_numpy(np.require(windows, np.float32, ["C", "W"]))
         if self.device.type == "cpu":
             return self._network()(x).numpy()
         training = self.encoder.training

@@ -71,7 +71,7 @@ def embed(
     """Embeds recordings of any length (and scores, as they are rendered), in memory that does not grow with it.
 
     Args:
-        output: .npz with `vectors` [rows, dim], `starts` (seconds), `file` (number in `files`), `files`, `space` and
+        output: .npz with `vectors` [rows, dim], `starts` (seconds), `sound` (number in `files`), `files`, `space` and
             `window`; or .parquet with a row a vector.
         hop: seconds between windows; the window's length by default.
         pooling: "mean" for a vector a file, "none" for one a window.
@@ -183,7 +183,7 @@ def _write(target: Path, heard: dict[Path, HeardFile], first: Embeddings) -> Non
     counts = [len(one.embeddings.vectors) for one in heard.values()]
     vectors = np.concatenate([one.embeddings.vectors for one in heard.values()]).astype(np.float32)
     starts = np.concatenate([np.asarray(one.embeddings.starts, np.float64) for one in heard.values()])
-    file = np.repeat(np.arange(len(heard)), counts)
+    sound = np.repeat(np.arange(len(heard)), counts)
     names = [str(path) for path in heard]
     with atomic_write(target) as temporary:
         if target.suffix.lower() == ".npz":
@@ -191,7 +191,7 @@ def _write(target: Path, heard: dict[Path, HeardFile], first: Embeddings) -> Non
                 temporary,
                 vectors=vectors,
                 starts=starts,
-                file=file,
+                sound=sound,
                 files=np.array(names),
                 space=np.array(first.space),
                 window=np.array(first.window),
@@ -201,7 +201,7 @@ def _write(target: Path, heard: dict[Path, HeardFile], first: Embeddings) -> Non
         import pyarrow.parquet as pq
 
         rows = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
-        columns = {"file": pa.array([names[number] for number in file]), "start": pa.array(starts), "vector": rows}
+        columns = {"file": pa.array([names[number] for number in sound]), "start": pa.array(starts), "vector": rows}
         table = pa.table(columns).replace_schema_metadata({"space": first.space, "window": str(first.window)})
         pq.write_table(table, temporary)
 
