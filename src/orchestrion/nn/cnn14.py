@@ -105,9 +105,9 @@ class Cnn14(nn.Module):
 
 def cnn14() -> Cnn14:
     """The published network at 32 kHz."""
-    return Cnn14(sample_rate=32000, n_fft=1024, hop_length=320, n_mels=64, f_min=50, f_max=14000)
+    return Cnn14(sample_rate=32000, n_fft=1024, hop_length=320, n_mels=64, f_min=50.0, f_max=14000.0)
 
 
 def cnn14_16k() -> Cnn14:
     """The published network at 16 kHz, which MusicLDM, AudioLDM and Tango are measured with."""
-    return Cnn14(sample_rate=16000, n_fft=512, hop_length=160, n_mels=64, f_min=50, f_max=8000)
+    return Cnn14(sample_rate=16000, n_fft=512, hop_length=160, n_mels=64, f_min=50.0, f_max=8000.0)
