@@ -12,6 +12,7 @@ from orchestrion.analysis.onsets import FRAME_RATE, HOP, RATE, onset_envelope
 from orchestrion.media.audio import Audio
 
 METRES = (3, 4)
+LONGEST = round(600 * FRAME_RATE)  # frames whose tempo is measured; the whole would take gigabytes for hours
 CHANGE_SECONDS = 0.6  # of harmony before and after a beat
 
 
@@ -27,7 +28,9 @@ def track_beats(audio: Audio, *, beats_per_bar: Sequence[int] = METRES) -> BeatP
     envelope = onset_envelope(audio)
     if envelope.max(initial=0.0) <= 1e-6:
         return BeatPath(np.zeros(0), np.zeros(0, int), beats_per_bar[0], 0.0)
-    _, frames = librosa.beat.beat_track(onset_envelope=envelope, sr=RATE, hop_length=HOP)
+    middle = slice(max((len(envelope) - LONGEST) // 2, 0), (len(envelope) + LONGEST) // 2)
+    tempo = librosa.feature.tempo(onset_envelope=envelope[middle], sr=RATE, hop_length=HOP)[0]
+    _, frames = librosa.beat.beat_track(onset_envelope=envelope, sr=RATE, hop_length=HOP, bpm=float(tempo))
     times = np.asarray(frames) / FRAME_RATE
     accents = _accents(audio, envelope, np.asarray(frames, int), times)
     count, phase = find_bars(accents, beats_per_bar=beats_per_bar)

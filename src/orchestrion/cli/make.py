@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from orchestrion.cli import choices as c
-from orchestrion.cli.screen import carry_out, show_music
+from orchestrion.cli.screen import carry_out, lines, show_music, table
 
 app = typer.Typer()
 
@@ -224,9 +224,10 @@ def harmonize(
     )
 
 
-@app.command(epilog="Example: orchestrion describe tune.mid --json")
+@app.command(epilog="Example: orchestrion describe song.mp3 -o song.png")
 def describe(
-    source: c.Source,
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="MIDI, MusicXML, ABC, kern, or a sound file.")],
+    picture: Annotated[Path | None, typer.Option("--output", "-o", help="A picture of it: .png, .svg or .pdf.")] = None,
     seed: c.FixedSeed = 0,
     url: c.Url = None,
     model: c.Model = None,
@@ -235,4 +236,20 @@ def describe(
     """Say in a sentence and in figures what is in a file."""
     from orchestrion.verbs.describe import describe
 
-    carry_out("Listening", json, lambda progress: describe(source, seed=seed, url=url, model=model))
+    carry_out(
+        "Listening",
+        json,
+        lambda progress: describe(source, seed=seed, url=url, model=model, picture=picture, progress=progress),
+        show_description,
+    )
+
+
+def show_description(result: Any) -> str:
+    """A line for each fact; of a sound without the times of its beats, and with chords and sections as rows."""
+    facts = result.to_dict()
+    if "heard_by" not in facts:
+        return lines(result)
+    told = {name: value for name, value in facts.items() if name not in ("beats", "downbeats", "heard_by")}
+    told["sections"] = ["{label} {start:g}–{end:g}".format(**part) for part in facts["sections"]]
+    told["chords"] = " ".join(span["chord"] for span in facts["chords"])
+    return table(told)

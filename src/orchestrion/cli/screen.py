@@ -61,7 +61,12 @@ def carry_out(
 
 def lines(result: Result) -> str:
     """A result as "name: value" lines."""
-    return "\n".join(f"{name}: {_short(value)}" for name, value in result.to_dict().items() if value not in (None, []))
+    return table(result.to_dict())
+
+
+def table(facts: dict[str, Any]) -> str:
+    """Facts as "name: value" lines, without those that are not known."""
+    return "\n".join(f"{name}: {_short(value)}" for name, value in facts.items() if value not in (None, [], ""))
 
 
 def _short(value: Any) -> str:

@@ -1,0 +1,151 @@
+"""Trains the listeners on rendered clips and writes their weights: `python -m orchestrion.systems.listeners.train`.
+
+All three hear the same clips. Spectra are varied in training by a gain, a tilt and a smooth curve over the bands, as
+rooms, microphones and mixes do, so that they hear more than one SoundFont.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, interpolate
+
+from orchestrion.data.audio_tags import multi_hot, tag_names
+from orchestrion.data.corpus import corpus_hash, load_corpus
+from orchestrion.systems.listeners.beats import BeatListener, beat_targets
+from orchestrion.systems.listeners.chords import ChordListener, chord_targets
+from orchestrion.systems.listeners.clips import HeardClips, clip_factory, hear_clips
+from orchestrion.systems.listeners.listener import WEIGHTS, Listener
+from orchestrion.systems.listeners.tags import KINDS, TagListener
+
+FEWEST = 8  # clips with a tag, and without it, that make it worth learning
+Loss = Callable[[Tensor, Tensor], Tensor]
+Progress = Callable[[int, float], None]
+
+
+def vary(
+    spectra: Float[Tensor, "batch bands frames"], *, generator: torch.Generator, strength: float = 0.25
+) -> Float[Tensor, "batch bands frames"]:
+    """Spectra under another smooth curve over the bands (five random points), a factor of all that is heard."""
+    curve = torch.randn(len(spectra), 1, 5, generator=generator) * strength
+    curve = interpolate(curve, spectra.shape[1], mode="linear", align_corners=True)[:, 0, :, None]
+    return torch.log1p(torch.expm1(spectra) * torch.exp(curve))
+
+
+def fit(
+    listener: Listener,
+    spectra: Tensor,
+    targets: Tensor,
+    loss: Loss,
+    *,
+    steps: int,
+    batch: int,
+    seed: int,
+    peak: float = 3e-3,
+    progress: Progress | None = None,
+) -> None:
+    """AdamW for so many steps, its rate falling to zero along half a cosine."""
+    generator = torch.Generator().manual_seed(seed)
+    optimiser = torch.optim.AdamW(listener.parameters(), lr=peak, weight_decay=1e-2)
+    listener.train()
+    for step in range(steps):
+        rate = peak * min(1.0, (step + 1) / 30) * 0.5 * (1 + np.cos(np.pi * step / steps))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        chosen = torch.randint(len(spectra), (batch,), generator=generator)
+        heard = vary(spectra[chosen].float(), generator=generator)
+        value = loss(listener(heard), targets[chosen])
+        optimiser.zero_grad()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(listener.parameters(), 1.0)
+        optimiser.step()
+        if progress is not None and step % 20 == 0:
+            progress(step, float(value.detach()))
+    listener.eval()
+
+
+def train_beats(clips: HeardClips, *, steps: int, seed: int = 0, progress: Progress | None = None) -> BeatListener:
+    """The listener for beats."""
+    frames = clips.mel.shape[-1]
+    targets = torch.stack(
+        [torch.stack([beat_targets(x.beats, frames), beat_targets(x.downbeats, frames)]) for x in clips.labels]
+    )
+    torch.manual_seed(seed)
+    listener = BeatListener.from_preset("mini")
+    weight = torch.tensor([1.0, 2.0])[:, None]
+
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        return (weight * binary_cross_entropy_with_logits(logits, target, reduction="none")).mean()
+
+    fit(listener, clips.mel, targets, loss, steps=steps, batch=8, seed=seed, progress=progress)
+    return listener
+
+
+def train_chords(clips: HeardClips, *, steps: int, seed: int = 0, progress: Progress | None = None) -> ChordListener:
+    """The listener for chords."""
+    targets = torch.stack([chord_targets(x.chords, clips.pitch.shape[-1]) for x in clips.labels])
+    torch.manual_seed(seed)
+    listener = ChordListener.from_preset("mini")
+    fit(listener, clips.pitch, targets, cross_entropy, steps=steps, batch=8, seed=seed, progress=progress)
+    return listener
+
+
+def train_tags(clips: HeardClips, *, steps: int, seed: int = 0, progress: Progress | None = None) -> TagListener:
+    """The listener for kinds of music."""
+    tags = [x.tags for x in clips.labels]
+    names = tag_names(tags, kinds=KINDS, fewest=FEWEST)
+    torch.manual_seed(seed)
+    listener = TagListener.from_preset("mini", names=names)
+    targets = torch.from_numpy(multi_hot(tags, names)).float()
+    fit(
+        listener, clips.mel, targets, binary_cross_entropy_with_logits, steps=steps, batch=16, seed=seed,
+        progress=progress,
+    )  # fmt: skip
+    return listener
+
+
+TRAIN = {"beats": train_beats, "chords": train_chords, "tags": train_tags}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Renders clips, trains, and writes the weights that ship."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=list(TRAIN), help="one listener; all by default")
+    parser.add_argument("--clips", type=int, default=600, help="clips to hear")
+    parser.add_argument("--steps", type=int, default=500, help="of training, for each")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, default=WEIGHTS, help="where the weights go")
+    options = parser.parse_args(arguments)
+    clips = hear_clips(clip_factory(load_corpus("compact", split="train")), range(options.clips))
+    for name in [options.only] if options.only else TRAIN:
+        write(name, clips, steps=options.steps, seed=options.seed, folder=options.folder)
+
+
+def write(name: str, clips: HeardClips, *, steps: int, seed: int, folder: Path) -> Path:
+    """Trains one listener and writes its weights with all that is needed to make them again."""
+
+    def progress(step: int, value: float) -> None:
+        print(f"{name} step {step} loss {value:.4f}", flush=True)
+
+    listener = TRAIN[name](clips, steps=steps, seed=seed, progress=progress)
+    path = folder / f"{listener.card.name}.safetensors"
+    metadata = {
+        "command": f"python -m orchestrion.systems.listeners.train --only {name} --clips {len(clips)} "
+        f"--steps {steps} --seed {seed}",
+        "steps": steps,
+        "corpus": corpus_hash("compact"),
+    }
+    listener.save(path, metadata)
+    print(json.dumps({"file": path.name, **metadata}), flush=True)
+    return path
+
+
+if __name__ == "__main__":
+    main()
