@@ -104,12 +104,12 @@ def test_heads(tmp_path):
     torch.save({"state_dict": {**deep, "encoder.sequential.0.0.bias": torch.zeros(1)}}, path)
     assert torch.equal(official.read_head(path)["layers.1.bias"], torch.ones(2))
     for bad in ({"x": torch.ones(1)}, {"0.weight": torch.ones(2, 2)}, {}):
-        with pytest.raises(WeightsError, match="published head|one or two linear layers"):
+        with pytest.raises(WeightsError, match=r"published head|one or two linear layers"):
             official.convert_head(bad)
 
 
 def test_files_that_are_none(tmp_path):
-    with pytest.raises(WeightsError, match="'decoder.weight' belongs to no published CLMR"):
+    with pytest.raises(WeightsError, match=r"'decoder\.weight' belongs to no published CLMR"):
         official.rename("decoder.weight")
     path = tmp_path / "x.pt"
     path.write_bytes(b"not a checkpoint")

@@ -1,5 +1,7 @@
 """Windows over blocks: what a sound in memory gives, whatever the blocks."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from orchestrion.media.audio_windows import audio_windows, split_windows
 
 def blocks(samples, cuts, rate=100):
     edges = sorted({0, len(samples), *(cut % (len(samples) + 1) for cut in cuts)})
-    return [Audio(samples[None, a:b], rate) for a, b in zip(edges, edges[1:], strict=False)]
+    return [Audio(samples[None, a:b], rate) for a, b in pairwise(edges)]
 
 
 @settings(max_examples=40, deadline=None)

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from orchestrion.nn.sample_cnn import FIRST_STRIDE, SampleBlock, SampleCnn
 
-ROWS = 2048  # of a matrix product: as many as stay in the second cache
+ROWS = 1024  # of a matrix product: as many as stay in the second cache
+FEW = 512  # frames below which all windows go through a product together
 
 
 class FoldedSampleCnn:
@@ -25,58 +26,89 @@ class FoldedSampleCnn:
         precision: of the matrix products; bfloat16 is quicker where the processor has it, to about two digits.
     """
 
-    def __init__(self, network: SampleCnn, *, batch: int = 4, precision: torch.dtype = torch.float32) -> None:
+    def __init__(self, network: SampleCnn, *, batch: int = 8, precision: torch.dtype = torch.float32) -> None:
         self.window, self.features, self.batch = network.window, network.features, batch
-        self.strides = network.strides
         self.precision = precision
         self.layers = [_folded(block, precision) for block in network.blocks]  # type: ignore[arg-type]
+        frames = self.window // FIRST_STRIDE
+        self.places: list[_Place] = []
+        for stride, (_, bias) in zip(network.strides, self.layers, strict=False):
+            place = _Place(frames, stride, len(bias))
+            self.places.append(place)
+            frames = place.groups
+        self.last = frames
 
     @torch.inference_mode()
     def __call__(self, windows: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch features"]:
         """The representation of windows of `window` samples."""
         if not len(windows):
             return windows.new_zeros(0, self.features)
-        return torch.cat([self._represent(part) for part in windows.split(self.batch)])
+        held = [place.room(min(self.batch, len(windows)), self.precision) for place in self.places]
+        return torch.cat([self._represent(part, held) for part in windows.split(self.batch)])
 
-    def _represent(self, x: Tensor) -> Tensor:
-        """A few windows through all layers."""
+    def _represent(self, x: Tensor, held: list[Tensor]) -> Tensor:
+        """A few windows through all layers; `held` are the inputs of the blocks, whose zeros stay."""
         count = len(x)
         weight, bias = self.layers[0]
-        frames = self.window // FIRST_STRIDE
-        rows = torch.mm(x.to(self.precision).reshape(-1, FIRST_STRIDE), weight).add_(bias).relu_()
-        x = rows.view(count, frames, -1)
-        for (weight, bias), stride in zip(self.layers[1:-1], self.strides, strict=True):
-            x = self._block(x, weight, bias, stride)
+        spans = x.to(self.precision).view(count, -1, FIRST_STRIDE)
+        target = self.places[0].frames_in(held[0], count)
+        for number in range(count):
+            for start in range(0, spans.shape[1], ROWS):
+                part = spans[number, start : start + ROWS]
+                torch.addmm(bias, part, weight, out=target[number, start : start + len(part)]).relu_()
+        last = x.new_zeros(count, self.last + 2, len(self.layers[-1][0]) // 3, dtype=self.precision)
+        for number, place in enumerate(self.places):
+            following = number + 1 < len(self.places)
+            out = self.places[number + 1].frames_in(held[number + 1], count) if following else last[:, 1:-1]
+            _block(held[number].flatten(), place, *self.layers[number + 1], out)
         weight, bias = self.layers[-1]
-        padded = torch.nn.functional.pad(x, (0, 0, 1, 1))
-        unfolded = torch.cat([padded[:, p : p + x.shape[1]] for p in range(3)], -1)
-        last = (unfolded @ weight).add_(bias).relu_()
-        return last.mT.flatten(1).float()
+        unfolded = torch.cat([last[:, p : p + self.last] for p in range(3)], -1)
+        return (unfolded @ weight).add_(bias).relu_().mT.flatten(1).float()
 
-    def _block(self, x: Tensor, weight: Tensor, bias: Tensor, stride: int) -> Tensor:
-        """A convolution of `stride` frames with one zero on either side, and the maximum over `stride` frames."""
-        count, frames, channels = x.shape
-        groups = (frames + 2 - stride + 1) // stride  # frames that are left
-        length = -(-(stride * groups + stride - 1) // stride) * stride  # rows kept for a window, a multiple of stride
-        length = max(length, -(-(frames + 1) // stride) * stride)
-        padded = x.new_zeros(count * length + stride, channels)
-        padded[: count * length].view(count, length, channels)[:, 1 : frames + 1] = x
-        flat = padded.flatten()
-        step = stride * channels
-        total = count * length // stride  # rows of the products; the last of each window are left out below
-        out = x.new_empty(total, weight.shape[1])
-        buffer = x.new_empty(min(ROWS, total), weight.shape[1])
-        for start in range(0, total, ROWS):
-            rows = min(ROWS, total - start)
-            chosen, other = out[start : start + rows], buffer[:rows]
-            for phase in range(stride):
-                first = start * step + phase * channels
-                view = flat[first : first + rows * step].view(rows, step)
-                torch.mm(view, weight, out=chosen if phase == 0 else other)
-                if phase:
-                    torch.maximum(chosen, other, out=chosen)
-            chosen.add_(bias).relu_()
-        return out.view(count, length // stride, -1)[:, :groups]
+
+class _Place:
+    """Where a block finds the frames of each window: after a zero, and before as many as make its rows a multiple of
+    the stride."""
+
+    def __init__(self, frames: int, stride: int, channels: int) -> None:
+        self.frames, self.stride, self.channels = frames, stride, channels
+        self.groups = (frames + 2 - stride + 1) // stride  # frames that the block leaves
+        self.length = stride * max(self.groups + 1, -(-(frames + 1) // stride))
+
+    def room(self, count: int, dtype: torch.dtype) -> Tensor:
+        """Zeros for so many windows."""
+        return torch.zeros(count * self.length + self.stride, self.channels, dtype=dtype)
+
+    def frames_in(self, held: Tensor, count: int) -> Tensor:
+        """[count, frames, channels] where they belong."""
+        return held[: count * self.length].view(count, self.length, -1)[:, 1 : self.frames + 1]
+
+
+def _block(flat: Tensor, place: _Place, weight: Tensor, bias: Tensor, out: Tensor) -> None:
+    """A convolution of `stride` frames and the maximum over `stride` frames, into out[count, groups, channels]."""
+    count, step = len(out), place.stride * place.channels
+    groups = place.length // place.stride
+    buffer = out.new_empty(min(ROWS, count * groups), weight.shape[1])
+
+    def products(first: int, chosen: Tensor) -> None:
+        """Rows from number `first` on."""
+        rows = len(chosen)
+        for phase in range(place.stride):
+            start = first * step + phase * place.channels
+            torch.mm(flat[start : start + rows * step].view(rows, step), weight, out=buffer[:rows] if phase else chosen)
+            if phase:
+                torch.maximum(chosen, buffer[:rows], out=chosen)
+        chosen.add_(bias).relu_()
+
+    if place.groups >= FEW:
+        for number in range(count):
+            for start in range(0, place.groups, ROWS):
+                products(number * groups + start, out[number, start : start + ROWS])
+        return
+    together = out.new_empty(count * groups, weight.shape[1])
+    for start in range(0, count * groups, ROWS):
+        products(start, together[start : start + ROWS])
+    out.copy_(together.view(count, groups, -1)[:, : place.groups])
 
 
 def _folded(block: SampleBlock, precision: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -374,7 +374,8 @@ class CLMR(System):
     def _network(self) -> FoldedSampleCnn:
         """The encoder made quick; folded anew when a weight has changed."""
         state = [*self.encoder.parameters(), *self.encoder.buffers()]
-        now = tuple(value._version for value in state) + tuple(value.data_ptr() for value in state)
+        now = tuple(-1 if value.is_inference() else value._version for value in state)
+        now += tuple(value.data_ptr() for value in state)
         if self._folded is None or self._folded[0] != now:
             self._folded = (now, FoldedSampleCnn(self.encoder))
         return self._folded[1]
