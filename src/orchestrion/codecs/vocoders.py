@@ -96,7 +96,8 @@ class HiFiGan(nn.Module):
     def raw(self, mel: Float[Tensor, "batch n_mels frames"]) -> Float[Tensor, "batch samples"]:
         """Samples before tanh."""
         if self.normalize:
-            mel = (mel - self.mean[:, None]) / self.scale[:, None]
+            mean, scale = self.get_buffer("mean"), self.get_buffer("scale")
+            mel = (mel - mean[:, None]) / scale[:, None]
         x = _convolve(mel[:, :, None].contiguous(memory_format=torch.channels_last), self.first)
         for up, stacks in zip(self.up, self.stacks, strict=True):
             x = self.upsample(_leaky(x, self.slope, fresh=True), up)  # type: ignore[arg-type]

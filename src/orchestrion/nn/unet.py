@@ -239,7 +239,7 @@ class UNet(nn.Module):
                 raise ValueError(f"the {name} is missing" if place else f"the network takes no {name}")
         if len(conditions.contexts) != self.contexts:
             raise ValueError(f"there are {len(conditions.contexts)} contexts, but {self.contexts} are attended to")
-        embedded = self.time(time_embedding(t, self.width).to(self.time[0].weight.dtype))
+        embedded = self.time(time_embedding(t, self.width).to(next(self.parameters()).dtype))
         if self.classes is not None:
             embedded = embedded + self.classes(conditions.labels)
         if self.condition is not None:

@@ -68,7 +68,7 @@ def fold_weight_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def hifigan_arguments(official: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of our `HiFiGan` from those of the published generators; those of transformers name their normalisation.
+    """Arguments of our `HiFiGan` from those of the published generators, the authors' or transformers'.
 
     Raises:
         WeightsError: its residual blocks are of the second kind, which no converted system has.

@@ -1,5 +1,7 @@
-"""Names and constructor arguments of the U-Nets and autoencoders of latent diffusion, in ours: as CompVis's code and its
-many heirs (AudioLDM, MusicLDM, Tango …) have them, and as diffusers has them."""
+"""Names and constructor arguments of the U-Nets and autoencoders of latent diffusion, in ours.
+
+As CompVis's code and its many heirs (AudioLDM, MusicLDM, Tango …) have them, and as diffusers has them.
+"""
 
 from __future__ import annotations
 
@@ -129,8 +131,9 @@ def _transformer_name(rest: str) -> str:
 
 
 def fuse_attention(named: State, *, context: bool = False) -> dict[str, Tensor]:
-    """Queries, keys and values in one matrix (keys and values alone where the second attention has a context), and 1 × 1
-    convolutions of attention as matrices.
+    """Queries, keys and values in one matrix (keys and values alone where the second attention has a context).
+
+    1 × 1 convolutions of attention become matrices.
 
     Raises:
         WeightsError: one of the three is missing.
@@ -357,8 +360,9 @@ def vae_arguments(official: Arguments) -> dict[str, Any]:
     sizes = official.get("ddconfig", official)
     kind = "linear" if sizes.get("use_linear_attn") else sizes.get("attn_type", "vanilla")
     if kind == "linear" or sizes.get("give_pre_end") or not sizes.get("double_z", True):
-        raise WeightsError("An autoencoder with linear attention, without its last layer or without variances cannot be "
-                           "converted.")  # fmt: skip
+        raise WeightsError(
+            "An autoencoder with linear attention, without its last layer or without variances cannot be converted."
+        )
     channels = tuple(sizes["ch"] * factor for factor in sizes.get("ch_mult", (1, 2, 4, 8)))
     at = sizes.get("attn_resolutions", ())
     return {
