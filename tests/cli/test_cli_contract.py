@@ -25,6 +25,8 @@ COMMANDS = [
         "describe",
         "train",
         "evaluate",
+        "index",
+        "search",
         "reproduce",
         "systems",
         "doctor",

@@ -291,6 +291,7 @@ class VectorIndex:
 
 
 def _lancedb() -> Any:
+    os.environ.setdefault("LANCE_LOG", "error")  # its warnings are about its own insides
     try:
         import lancedb
     except ImportError as error:
