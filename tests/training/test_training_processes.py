@@ -10,18 +10,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tiny_training import STEPS, Layers, Views, layered, likeness, train
-from training_server import SCRIPT, training_server
+from training_server import SCRIPT
+from training_server import run as start
 
 from orchestrion.errors import OptionError
 from orchestrion.training.processes import gather_with_gradient, sum_with_gradient
 from orchestrion.training.sharding import shard
 from orchestrion.training.trainer import Trainer
-
-
-@pytest.fixture(scope="module")
-def start():
-    with training_server() as run:
-        yield run
 
 
 def log(folder):
@@ -44,7 +39,7 @@ def same(folder, other, *, loss=1e-6, weight=1e-5):
     torch.testing.assert_close(weights(folder), weights(other), rtol=0, atol=weight)
 
 
-def test_two_processes_and_accumulation_equal_one(tmp_path, start):
+def test_two_processes_and_accumulation_equal_one(tmp_path):
     assert start("even", tmp_path / "two", processes=2) == 0
     train("even", tmp_path / "one", accumulate=1)
     train("even", tmp_path / "accumulated", accumulate=2)
@@ -53,7 +48,7 @@ def test_two_processes_and_accumulation_equal_one(tmp_path, start):
         same(tmp_path / other, tmp_path / "one")
 
 
-def test_losses_over_all_pairs_and_batch_statistics(tmp_path, start):
+def test_losses_over_all_pairs_and_batch_statistics(tmp_path):
     """Embeddings are gathered with their gradients, and batch statistics are those of the whole batch."""
     assert start("contrast", tmp_path / "two", processes=2) == 0
     train("contrast", tmp_path / "one")
@@ -73,7 +68,7 @@ def test_alone_there_is_nothing_to_gather():
     assert Views()(torch.randn(4, 6)).shape == (4, 4)
 
 
-def test_a_network_split_over_processes(tmp_path, start):
+def test_a_network_split_over_processes(tmp_path):
     """FSDP2 has the losses of one process; its checkpoints are whole, and a run is gone on with exactly."""
     assert start("sharded", tmp_path / "two", processes=2) == 0
     assert start("sharded", tmp_path / "told", processes=2, die_at=11, number=int(signal.SIGTERM)) == 143

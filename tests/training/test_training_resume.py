@@ -5,16 +5,10 @@ import signal
 
 import pytest
 from tiny_training import STEPS
-from training_server import training_server
+from training_server import run as train
 
 # Calls for data, which are steps × shares:
 CALLS = {"plain": STEPS, "rich": 3 * (STEPS // 2 + STEPS), "adversarial": 2 * (STEPS // 2 + STEPS)}
-
-
-@pytest.fixture(scope="module")
-def train():
-    with training_server() as run:
-        yield run
 
 
 def made(folder):
@@ -24,7 +18,7 @@ def made(folder):
 
 
 @pytest.mark.parametrize("kind", CALLS)
-def test_killed_at_a_random_step(kind, tmp_path, train):
+def test_killed_at_a_random_step(kind, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert train(kind, whole) == 0
     step = random.SystemRandom().randint(10, CALLS[kind] - 2)
@@ -35,7 +29,7 @@ def test_killed_at_a_random_step(kind, tmp_path, train):
 
 
 @pytest.mark.parametrize("kind", ["rich", "adversarial"])
-def test_killed_at_any_time_again_and_again(kind, tmp_path, train):
+def test_killed_at_any_time_again_and_again(kind, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert train(kind, whole) == 0
     for _ in range(5):  # some of them while a checkpoint is being written
@@ -45,7 +39,7 @@ def test_killed_at_any_time_again_and_again(kind, tmp_path, train):
     assert made(killed) == made(whole)
 
 
-def test_told_to_stop_keeps_the_step_at_hand(tmp_path, train):
+def test_told_to_stop_keeps_the_step_at_hand(tmp_path):
     assert train("plain", tmp_path, die_at=12, number=int(signal.SIGTERM)) == 128 + signal.SIGTERM
     assert made(tmp_path)[2].endswith("0000000012")
     assert train("plain", tmp_path, die_at=7, number=int(signal.SIGINT)) == 130
@@ -53,7 +47,7 @@ def test_told_to_stop_keeps_the_step_at_hand(tmp_path, train):
     assert (tmp_path / "log.jsonl").read_bytes().count(b"\n") == 19
 
 
-def test_a_disk_that_fills_up_keeps_the_last_checkpoint(tmp_path, train):
+def test_a_disk_that_fills_up_keeps_the_last_checkpoint(tmp_path):
     whole, filled = tmp_path / "whole", tmp_path / "filled"
     assert train("plain", whole) == 0
     assert train("plain", filled, die_at=6, number=int(signal.SIGTERM)) == 128 + signal.SIGTERM

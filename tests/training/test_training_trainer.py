@@ -146,7 +146,7 @@ def test_validation_is_on_the_average_and_changes_nothing(run, tmp_path):
     assert all(torch.equal(value, other.state_dict()[name]) for name, value in model.state_dict().items())
     drawn = [line["validation"]["drawn"] for line in log(tmp_path / "with") if "validation" in line]
     assert len(set(drawn)) == 1  # each validation draws the same, so that they can be compared
-    assert figures["only"]["validation loss"] == pytest.approx(float(next_token_loss(model, rows(-1, Share())).value))
+    assert figures["only"]["validation loss"] == pytest.approx(next_token_loss(model, rows(-1, Share())).value.item())
 
 
 def test_a_shared_seed_gives_one_course_and_the_random_state_is_left_alone(tmp_path):
