@@ -3,27 +3,44 @@ draws."""
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from orchestrion.data.augment.chain import Chain, Transform
+from orchestrion.data.augment.clmr import clmr_chain
+from orchestrion.data.augment.codecs import CodecRoundTrip
+from orchestrion.data.augment.delay import Delay
+from orchestrion.data.augment.dynamics import Compand
+from orchestrion.data.augment.filters import AllPass, BandFilter, HighPass, LowPass
+from orchestrion.data.augment.mixing import MixItems, mix_stems
+from orchestrion.data.augment.presets import ApolloDamage, rave_chain
+from orchestrion.data.augment.reverb import Freeverb, NoiseReverb
+from orchestrion.data.augment.simple import Clip, Crop, Dequantise, Gain, Mute, Noise, Polarity, RandomChannel
+from orchestrion.data.augment.stretch import PitchShift, Resample, TimeStretch
 
-MODULES = {
-    "chain": ("Chain", "Transform"),
-    "simple": ("Clip", "Crop", "Dequantise", "Gain", "Mute", "Noise", "Polarity", "RandomChannel"),
-    "filters": ("AllPass", "BandFilter", "HighPass", "LowPass"),
-    "delay": ("Delay",),
-    "stretch": ("PitchShift", "Resample", "TimeStretch"),
-    "reverb": ("Freeverb", "NoiseReverb"),
-    "dynamics": ("Compand",),
-    "codecs": ("CodecRoundTrip",),
-    "mixing": ("MixItems", "mix_stems"),
-    "clmr": ("clmr_chain",),
-    "presets": ("ApolloDamage", "rave_chain"),
-}
-_PLACES = {name: module for module, names in MODULES.items() for name in names}
-__all__ = sorted(_PLACES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+__all__ = [
+    "AllPass",
+    "ApolloDamage",
+    "BandFilter",
+    "Chain",
+    "Clip",
+    "CodecRoundTrip",
+    "Compand",
+    "Crop",
+    "Delay",
+    "Dequantise",
+    "Freeverb",
+    "Gain",
+    "HighPass",
+    "LowPass",
+    "MixItems",
+    "Mute",
+    "Noise",
+    "NoiseReverb",
+    "PitchShift",
+    "Polarity",
+    "RandomChannel",
+    "Resample",
+    "TimeStretch",
+    "Transform",
+    "clmr_chain",
+    "mix_stems",
+    "rave_chain",
+]

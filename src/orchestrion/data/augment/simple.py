@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from orchestrion.data.augment.chain import Sound, check_range, decibels, integers, uniform
@@ -19,8 +20,8 @@ class Crop:
             raise OptionError(f"A crop of {samples} samples is empty; give 1 or more.")
         self.samples = samples
 
-    def __call__(self, audio: Sound, generator: torch.Generator) -> Sound:
-        """[batch, channels, samples of the crop]."""
+    def __call__(self, audio: Sound, generator: torch.Generator) -> Float[Tensor, "batch channels crop"]:
+        """The crops."""
         length = audio.shape[2]
         if length <= self.samples:
             return torch.nn.functional.pad(audio, (0, self.samples - length))
@@ -128,7 +129,7 @@ class Clip:
 class RandomChannel:
     """One channel of each item, drawn at random rather than mixed (Music2Latent): [batch, 1, samples]."""
 
-    def __call__(self, audio: Sound, generator: torch.Generator) -> Sound:
+    def __call__(self, audio: Sound, generator: torch.Generator) -> Float[Tensor, "batch 1 samples"]:
         """Mono."""
         chosen = integers(0, audio.shape[1] - 1, len(audio), generator).to(audio.device)
         return audio[torch.arange(len(audio), device=audio.device), chosen][:, None].clone()

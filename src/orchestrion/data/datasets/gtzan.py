@@ -36,7 +36,7 @@ class Gtzan:
         lists = {name: where / name for name in LISTS for where in (root, folder) if (where / name).is_file()}
         if len(lists) < len(LISTS):
             return [Entry(path.stem, path, split_by_hash(path.stem), path.parent.name) for path in paths]
-        splits = {
+        splits: dict[str, Split] = {
             Path(line.strip()).stem: LISTS[name]
             for name, path in lists.items()
             for line in path.read_text(encoding="utf-8").splitlines()
