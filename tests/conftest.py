@@ -9,6 +9,7 @@ install_import_hook(
         "orchestrion.paradigms",
         "orchestrion.systems.midicaps",
         "orchestrion.systems.getmusic",
+        "orchestrion.systems.clmr",
         "orchestrion.analysis.spectra",
         "orchestrion.analysis.chromagram",
     ],

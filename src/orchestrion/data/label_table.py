@@ -84,7 +84,7 @@ def read_label_table(table: str | Path, files: Sequence[Path], *, root: Path) ->
     for line, number in enumerate(found.values()):
         for word in words[number]:
             labels[line, place[word]] = 1
-    kept = labels.any(0)
+    kept = labels.sum(0) > 0
     if not kept.any():
         raise InputError(f"The files that {path} names have no labels; give some.")
     groups = [
@@ -93,7 +93,7 @@ def read_label_table(table: str | Path, files: Sequence[Path], *, root: Path) ->
     ]
     return LabelTable(
         files=tuple(found),
-        names=tuple(name for name, keep in zip(names, kept, strict=True) if keep),
+        names=tuple(name for name, keep in zip(names, kept.tolist(), strict=True) if keep),
         labels=labels[:, kept],
         groups=tuple(groups),
         task="classes" if single and kept.sum() > 1 and (labels.sum(1) == 1).all() else "tags",

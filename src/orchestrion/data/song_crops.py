@@ -23,8 +23,10 @@ SLACK = 64  # samples beside a span that the resampler needs to know
 class Clip(Protocol):
     """A recording at the rate that is asked of it."""
 
-    length: int
-    """Samples."""
+    @property
+    def length(self) -> int:
+        """Samples."""
+        ...
 
     def read(self, start: int, count: int) -> Float[np.ndarray, " count"]:
         """Mono samples from `start` on."""
@@ -64,7 +66,12 @@ class FileClip:
                 self.own_rate, frames = file.samplerate, file.frames
         except (soundfile.SoundFileError, RuntimeError, OSError) as error:
             raise InputError(f"The file {path} cannot be read as sound; leave it out or convert it.") from error
-        self.length = int(frames * rate / self.own_rate)
+        self._length = int(frames * rate / self.own_rate)
+
+    @property
+    def length(self) -> int:
+        """Samples."""
+        return self._length
 
     def read(self, start: int, count: int) -> Float[np.ndarray, " count"]:
         """Mono samples from `start` on, resampled where the rates differ; zeros where the file ends early."""

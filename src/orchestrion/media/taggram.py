@@ -41,7 +41,7 @@ def draw_taggram(
     image = axes.imshow(
         shown, aspect="auto", cmap="magma", vmin=0, vmax=1, extent=(0, seconds, len(order), 0), interpolation="nearest"
     )
-    axes.set_yticks((np.arange(len(order)) + 0.5).tolist(), [names[tag][:28] for tag in order])
+    axes.set_yticks((np.arange(len(order)) + 0.5).tolist(), [str(names[tag])[:28] for tag in order])
     axes.set_xlabel("Seconds", fontsize=FONT_SIZE, color=INK)
     width = figure.get_size_inches()[0]
     side = place(figure, width - 0.75, 0.5, 0.6, 0.45 if title else 0.15)

@@ -128,7 +128,7 @@ class Experiment:
         self.progress(len(arms), len(arms))
         return figures
 
-    def network(self, **changes: int | None) -> CLMR:
+    def network(self, **changes: float | None) -> CLMR:
         """An untrained miniature."""
         return CLMR.from_preset("mini", **changes)
 

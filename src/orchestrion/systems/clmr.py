@@ -218,7 +218,8 @@ class CLMR(System):
         """
         named = recorded(pieces, self.rate)
         if not named:
-            chosen = choose_pieces(pieces, count=None)[:PIECES]
+            many = len(pieces) > 8 * PIECES  # a corpus holds several versions of a tune, of which one is played
+            chosen = choose_pieces(pieces, count=PIECES if many else None)[:PIECES]
             held = factory(chosen, rate=self.rate, seconds=self.clip_seconds).held(range(len(chosen)))
             for samples, label in zip(held.samples, held.labels, strict=True):
                 named += [(label.piece, HeldClip(part)) for part in np.array_split(samples[0], self.clip_parts)]

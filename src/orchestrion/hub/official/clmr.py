@@ -22,7 +22,7 @@ SOURCE = {
 """The checkpoints are files of releases, not of the hub: a user names one. Version 2 projects to 64 numbers."""
 
 CHANNELS = (128, 128, 128, 256, 256, 256, 256, 256, 256, 512, 512)
-RATES = {
+RATES: dict[tuple[int, ...], int] = {
     (3, 3, 3, 3, 3, 3, 3, 3, 3): 22050,
     (3, 3, 3, 3, 3, 3, 5, 2, 2): 16000,
     (3, 3, 3, 2, 2, 4, 4, 2, 2): 8000,
