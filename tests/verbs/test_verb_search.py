@@ -239,6 +239,16 @@ def test_damaged_index(music, damage):
     assert index(music, system=EAR).files == 3
 
 
+def test_nothing_is_left_where_the_embedder_is_missing(music, monkeypatch):
+    def missing(name, device):
+        raise OptionError("There is none.")
+
+    monkeypatch.setattr(hearing, "load_model", missing)
+    with pytest.raises(OptionError):
+        index(music, system=EAR)
+    assert not (music / PLACE).exists()
+
+
 def test_lancedb_is_asked_for(music, monkeypatch):
     monkeypatch.setitem(sys.modules, "lancedb", None)
     with pytest.raises(MissingDependencyError, match=r"orchestrion\[search\]"):

@@ -15,7 +15,7 @@ from typing import Any
 from orchestrion.verbs.result import Result
 
 PACKAGES = ("torch", "numpy", "scipy", "symusic", "soundfile", "music21", "verovio", "matplotlib", "pyarrow", "typer")
-EXTRAS = {"cluster": "ray", "log": "tensorboard"}
+EXTRAS = {"cluster": "ray", "log": "tensorboard", "search": "lancedb"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,8 +87,8 @@ def index(
     suffixes = SOUND_SUFFIXES + (SCORE_SUFFIXES if scores else ())
     if not (folder / FILE).exists() and next(FolderState([]).changes(root, suffixes, leave_out=folder), None) is None:
         raise InputError(f"The folder {root} holds no music; known are {', '.join(suffixes)}.")
-    held = VectorIndex(folder, root=root)  # refused before the network is loaded
-    ear = load_ear(system, device)
+    ear = load_ear(system, device)  # before the folder is made
+    held = VectorIndex(folder, root=root)
     held.begin(Space(system, ear.space, ear.dimension, ear.reads_text))
 
     state = FolderState(held.states(system))
