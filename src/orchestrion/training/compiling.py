@@ -10,7 +10,10 @@ from torch import nn
 
 @contextmanager
 def compiled(modules: Iterable[nn.Module]) -> Iterator[None]:
-    """Inside the block, calls of `modules` run as `torch.compile` made them; names in state dicts stay as they are."""
+    """Inside the block, calls of `modules` run as `torch.compile` made them; names in state dicts stay as they are.
+
+    Modules of torch itself, such as `nn.Sequential`, are not compiled when they are called directly: name one of your own.
+    """
     held = list(modules)
     for module in held:
         module.compile()

@@ -115,7 +115,7 @@ def gather_with_gradient(tensor: Tensor) -> Tensor:
 
     For losses that compare all items of a batch with each other. What each process computes from the rows is averaged
     by the trainer like any loss, so both are right: the whole loss in every process, or in each process the loss of its
-    own rows against all, weighed by their number.
+    own rows against all, weighed by their number. No process may leave out the backward pass.
 
     Args:
         tensor: [rows, ...]; the number of rows may differ between processes, all else must be equal.
