@@ -31,11 +31,30 @@ class Snake(nn.Module):
         return x + (self.alpha * x).sin().square() / (self.alpha + 1e-9)
 
 
+class SnakeBeta(nn.Module):
+    """x + sin²(e^a·x) / e^b with learned a and b a channel: how fast and how high the wave is (BigVGAN's variant of
+    Snake, arXiv 2206.04658, in its logarithmic form, where both begin at 0).
+
+    Args:
+        channels: of the input.
+    """
+
+    pointwise = True  # for streams
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.zeros(channels, 1))
+        self.beta = nn.Parameter(torch.zeros(channels, 1))
+
+    def forward(self, x: Float[Tensor, "batch channels time"]) -> Float[Tensor, "batch channels time"]:
+        return x + (self.alpha.exp() * x).sin().square() / (self.beta.exp() + 1e-9)
+
+
 def activation(name: str, *, slope: float = 0.2) -> Activation:
     """What makes an activation for a number of channels.
 
     Args:
-        name: "leaky_relu", "elu" or "snake".
+        name: "leaky_relu", "elu", "snake" or "snake_beta".
         slope: of leaky rectifiers below 0.
 
     Raises:
@@ -45,6 +64,7 @@ def activation(name: str, *, slope: float = 0.2) -> Activation:
         "leaky_relu": lambda channels: nn.LeakyReLU(slope),
         "elu": lambda channels: nn.ELU(),
         "snake": Snake,
+        "snake_beta": SnakeBeta,
     }
     if name not in known:
         raise OptionError(f"There is no activation {name!r}; choose one of {', '.join(known)}.")

@@ -100,10 +100,13 @@ class ConvTranspose1d(nn.ConvTranspose1d):
         *,
         stride: int,
         padding: int | None = None,
+        output_padding: int = 0,
         bias: bool = True,
     ) -> None:
         pad = stride // 2 if padding is None else padding
-        super().__init__(in_channels, out_channels, kernel_size, stride=stride, padding=pad, bias=bias)
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride=stride, padding=pad, output_padding=output_padding, bias=bias
+        )
 
 
 def normalised(module: nn.Module, *, weight_norm_: bool) -> nn.Module:

@@ -10,6 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from orchestrion.errors import OptionError
+
+QUIRKS = ("none", "official", "xcodec")
 SMOOTHING = 1e-5  # of cluster sizes, so that no average is divided by 0
 
 
@@ -38,7 +41,8 @@ class MovingCodebook(nn.Module):
         dead_below: codes whose moving cluster size is smaller are replaced by vectors of the batch; 0: never.
         kmeans_steps: of k-means on the first batch, where the table begins; 0: it begins at random.
         quirks: "official" replaces dead codes before the averages are written over the table, which undoes it, as
-            EnCodec's code and its descendants do.
+            EnCodec's code and its descendants do; "xcodec" replaces them afterwards, but in the table only, so that the
+            next update undoes it unless the code is used.
     """
 
     table: Tensor
@@ -58,7 +62,9 @@ class MovingCodebook(nn.Module):
     ) -> None:
         super().__init__()
         self.size, self.decay, self.dead_below, self.kmeans_steps = size, decay, dead_below, kmeans_steps
-        self.quirks = quirks
+        if quirks not in QUIRKS:
+            raise OptionError(f"There is no quirk {quirks!r} of codebooks; choose one of {', '.join(QUIRKS)}.")
+        self.quirks, self.draw = quirks, drawn
         table = torch.zeros(size, dim)
         if not kmeans_steps:
             nn.init.kaiming_uniform_(table)
@@ -90,23 +96,25 @@ class MovingCodebook(nn.Module):
         chosen = functional.one_hot(codes, self.size).to(vectors.dtype)
         dead = self.counts < self.dead_below if self.dead_below else torch.zeros_like(self.counts, dtype=torch.bool)
         if self.quirks == "official" and bool(dead.any()):
-            _drawn(vectors, self.size)  # drawn in vain, but drawn
+            self.draw(vectors, self.size)  # drawn in vain, but drawn
         self.counts.lerp_(chosen.sum(0), 1 - self.decay)
         self.sums.lerp_(chosen.T @ vectors, 1 - self.decay)
         total = self.counts.sum()
         smooth = (self.counts + SMOOTHING) / (total + self.size * SMOOTHING) * total
         self.table.copy_(self.sums / smooth[:, None])
+        dead = self.counts < self.dead_below
         if self.quirks != "official" and bool(dead.any()):
-            dead = self.counts < self.dead_below
-            new = _drawn(vectors, self.size)
+            new = self.draw(vectors, self.size)
             self.table.copy_(torch.where(dead[:, None], new, self.table))
+            if self.quirks == "xcodec":
+                return
             self.sums.copy_(torch.where(dead[:, None], new * self.dead_below, self.sums))
             self.counts.masked_fill_(dead, self.dead_below)
 
     @torch.no_grad()
     def _start(self, vectors: Tensor) -> None:
         """k-means; empty clusters stay where they are."""
-        means = _drawn(vectors, self.size)
+        means = self.draw(vectors, self.size)
         counts = self.counts
         for _ in range(self.kmeans_steps):
             codes = torch.cdist(vectors, means).argmin(1)
@@ -114,12 +122,12 @@ class MovingCodebook(nn.Module):
             sums = torch.zeros_like(means).index_add_(0, codes, vectors)
             means = torch.where(counts[:, None] > 0, sums / counts.clamp(min=1)[:, None], means)
         self.table.copy_(means)
-        self.sums.copy_(means if self.quirks == "official" else means * counts[:, None])
+        self.sums.copy_(means if self.quirks != "none" else means * counts[:, None])
         self.counts.copy_(counts)
         self.started.fill_(1.0)
 
 
-def _drawn(vectors: Tensor, count: int) -> Tensor:
+def drawn(vectors: Tensor, count: int) -> Tensor:
     """So many of the vectors, each at most once where there are enough."""
     held = len(vectors)
     chosen = torch.randperm(held)[:count] if held >= count else torch.randint(held, (count,))
