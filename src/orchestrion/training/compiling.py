@@ -12,7 +12,7 @@ from torch import nn
 def compiled(modules: Iterable[nn.Module]) -> Iterator[None]:
     """Inside the block, calls of `modules` run as `torch.compile` made them; names in state dicts stay as they are.
 
-    Modules of torch itself, such as `nn.Sequential`, are not compiled when they are called directly: name one of your own.
+    Modules of torch itself, such as `nn.Sequential`, are left as they are when called directly: name your own.
     """
     held = list(modules)
     for module in held:
