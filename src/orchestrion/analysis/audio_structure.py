@@ -70,7 +70,7 @@ def _features(audio: Audio, frame: float) -> tuple[np.ndarray, np.ndarray]:
     harmony = averaged(chroma_of(audio), edges, frame_rate=RATE / HOP)
     mel = MelSpectrogram(sample_rate=RATE, n_fft=2048, hop_length=HOP, n_mels=40, compression="db", floor=1e-8)
     decibels = in_windows(mel, audio.mono().resample(RATE).samples[0], hop_length=HOP, margin=2048)
-    cepstrum = dct(averaged(decibels, edges, frame_rate=RATE / HOP), axis=0, norm="ortho")[1:13]
+    cepstrum = np.asarray(dct(averaged(decibels, edges, frame_rate=RATE / HOP), axis=0, norm="ortho"))[1:13]
     spread = cepstrum.std(1, keepdims=True)
     cepstrum = (cepstrum - cepstrum.mean(1, keepdims=True)) / np.where(spread > 1e-6, spread, 1.0)
     return _unit(harmony), _unit(cepstrum)

@@ -1,0 +1,139 @@
+"""Our own listeners: their networks, their training, and what they make of sound of any length."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from orchestrion.data.corpus import load_corpus
+from orchestrion.errors import WeightsError
+from orchestrion.media.audio import Audio
+from orchestrion.nn.dilated_stack import DilatedStack
+from orchestrion.systems.listeners import train
+from orchestrion.systems.listeners.beats import BeatListener, beat_targets
+from orchestrion.systems.listeners.chords import CHORDS, ChordListener, chord_index, chord_targets, smooth, spans
+from orchestrion.systems.listeners.clips import HeardClips, clip_factory, hear_clips
+from orchestrion.systems.listeners.front_ends import (
+    LOWEST,
+    MEL_HOP,
+    PER_OCTAVE,
+    RATE,
+    MelFrontEnd,
+    PitchFrontEnd,
+    levelled,
+)
+from orchestrion.systems.listeners.tags import TagListener
+from orchestrion.theory.chords import Chord, ChordSpan
+
+NAMES = ("family: piano", "family: drums", "genre: jazz", "genre: rock", "mood: calm")
+
+
+@pytest.fixture(scope="module")
+def clips() -> HeardClips:
+    factory = clip_factory(load_corpus("compact", split="validation", limit=40), seed=5, seconds=4.0)
+    return hear_clips(factory, range(6))
+
+
+def test_sizes_are_small() -> None:
+    for listener in (
+        BeatListener.from_preset("mini"), ChordListener.from_preset("mini"),
+        TagListener.from_preset("mini", names=NAMES),
+    ):  # fmt: skip
+        assert 10_000 < listener.parameter_count < 1_000_000
+
+
+def test_front_ends_do_not_hear_level_and_find_a_tone() -> None:
+    wave = np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE).astype(np.float32)
+    assert np.allclose(levelled(wave), levelled(0.001 * wave), atol=1e-6)
+    assert not levelled(np.zeros(10, np.float32)).any()
+    pitch = PitchFrontEnd()(torch.from_numpy(levelled(wave))[None])[0]
+    assert int(pitch[:, 5].argmax()) == round(PER_OCTAVE * np.log2(440 / LOWEST))
+    assert MelFrontEnd()(torch.from_numpy(wave)[None]).shape == (1, 81, RATE // MEL_HOP + 1)
+    assert torch.allclose(PitchFrontEnd().weights.sum(1), torch.ones(144))
+
+
+def test_targets_are_at_their_frames() -> None:
+    target = beat_targets(np.array([0.0, 0.5, 99.0]), 50)
+    assert target[0] == 1 and target[1] == 0.5 and target[25] == 1 and target[24] == target[26] == 0.5
+    assert target.sum() == 3.5
+    labels = chord_targets([ChordSpan(0.0, 1.0, Chord.parse("C:maj")), ChordSpan(1.0, 2.0, Chord.parse("N"))], 25)
+    assert CHORDS[labels[3]] == Chord.parse("C:maj") and labels[15] == 0 and (labels[20:] == -100).all()
+    assert CHORDS[chord_index(Chord.parse("D:min9"))] == Chord.parse("D:min7")
+    assert CHORDS[chord_index(Chord.parse("Bb:maj6"))].root == 10
+
+
+def test_smoothing_bridges_a_slip_and_keeps_a_change() -> None:
+    scores = np.full((3, 40), np.log(0.1))
+    scores[1, :20], scores[2, 20:] = np.log(0.8), np.log(0.8)
+    scores[:, 7] = np.log([0.1, 0.1, 0.8])
+    states = smooth(scores)
+    assert (states[:20] == 1).all() and (states[20:] == 2).all()
+    found = spans(np.array([5, 5, 9, 9]), seconds=0.4)
+    assert [(round(s.start, 2), round(s.end, 2)) for s in found] == [(0.0, 0.15), (0.15, 0.4)]
+
+
+def test_a_frame_depends_on_what_the_stack_reaches() -> None:
+    stack = DilatedStack(width=4, dilations=(1, 2), kernel_size=3).eval()
+    x = torch.randn(1, 4, 41, requires_grad=True)
+    stack(x)[0, :, 20].sum().backward()
+    assert x.grad is not None
+    seen = x.grad[0].abs().sum(0).nonzero()[:, 0]
+    assert (int(seen.min()), int(seen.max())) == (20 - stack.reach, 20 + stack.reach)
+
+
+@pytest.mark.parametrize("name", ["beats", "chords", "tags"])
+def test_training_lowers_the_loss_and_repeats_itself(name: str, clips: HeardClips, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(train, "FEWEST", 1)
+    told: list[float] = []
+    path = train.write(name, clips, steps=2, seed=0, folder=tmp_path)
+    longer = train.TRAIN[name](clips, steps=21, seed=0, progress=lambda step, loss: told.append(loss))
+    assert len(told) == 2 and told[1] < told[0]
+    assert not longer.training
+    listener, again = (train.TRAIN[name](clips, steps=2, seed=0) for _ in range(2))
+    for ours, theirs in zip(listener.parameters(), again.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    loaded = type(listener).load(path)
+    assert loaded.parameter_count == listener.parameter_count and not loaded.training
+    with pytest.raises(WeightsError):
+        type(listener).load(tmp_path / "nothing.safetensors")
+
+
+@pytest.mark.parametrize("samples", [1, 100, RATE, RATE * 3 + 17])
+def test_any_length_rate_and_channels(samples: int) -> None:
+    torch.manual_seed(0)
+    wave = np.random.default_rng(0).normal(size=(3, samples)).astype(np.float32) * 0.1
+    audio = Audio(wave, RATE)
+    beats, chords = BeatListener.from_preset("mini"), ChordListener.from_preset("mini")
+    tags = TagListener.from_preset("mini", names=NAMES)
+    assert beats.activations(audio).beat.shape == (samples // MEL_HOP + 1,)
+    assert np.isfinite(beats.activations(audio).downbeat).all()
+    assert len(beats.beats(audio).times) >= 0
+    found = chords.chords(audio)
+    assert found[0].start == 0 and found[-1].end == pytest.approx(audio.seconds)
+    assert tags.probabilities(audio).shape == (5,) and np.isfinite(tags.probabilities(audio)).all()
+    heard = tags.tags(audio, least=0.0)
+    assert [len(heard[kind]) for kind in ("family", "genre", "mood")] == [2, 2, 1]
+    assert len(tags.tags(audio, least=1.1)["genre"]) == 1
+    again = beats.activations(audio).beat
+    assert np.array_equal(again, beats.activations(audio).beat)
+
+
+def test_the_level_of_a_sound_does_not_matter() -> None:
+    torch.manual_seed(0)
+    wave = np.random.default_rng(1).normal(size=(1, RATE)).astype(np.float32)
+    beats = BeatListener.from_preset("mini")
+    loud, soft = beats.activations(Audio(wave, RATE)), beats.activations(Audio(0.01 * wave, RATE))
+    np.testing.assert_allclose(loud.beat, soft.beat, atol=1e-4)
+
+
+def test_what_ships_hears_a_steady_beat() -> None:
+    if not BeatListener.bundled().is_file():
+        pytest.skip("no listener for beats ships")
+    factory = clip_factory(load_corpus("compact", split="test", limit=60), seed=77, seconds=12.0)
+    import mir_eval
+
+    clips = [factory.clip(index) for index in range(4)]
+    listener = BeatListener.load()
+    scores = [mir_eval.beat.f_measure(clip.beats, listener.beats(clip.audio).times) for clip in clips]
+    assert np.mean(scores) > 0.7
