@@ -1,8 +1,9 @@
 """A listener for chords: a network that treats all twelve roots alike, and smoothing over time.
 
 The input follows Korzeniowski & Widmer, "Feature learning for chord recognition: the deep chroma extractor" (ISMIR
-2016): quarter tones of six octaves. Convolutions that go round the circle of pitch classes make a transposed sound give
-the transposed chords, so that every key teaches all others.
+2016): quarter tones of six octaves. Convolutions go round the circle of pitch classes, so that a sound moved by some
+semitones gives the chords moved by as many (but for tones that pass from one octave to the next, which are told apart),
+and every key teaches all others.
 """
 
 from __future__ import annotations
