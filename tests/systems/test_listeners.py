@@ -12,7 +12,15 @@ from orchestrion.media.audio import Audio
 from orchestrion.nn.dilated_stack import DilatedStack
 from orchestrion.systems.listeners import train
 from orchestrion.systems.listeners.beats import BeatListener, beat_targets
-from orchestrion.systems.listeners.chords import CHORDS, ChordListener, chord_index, chord_targets, smooth, spans
+from orchestrion.systems.listeners.chords import (
+    CHORDS,
+    ChordListener,
+    Circular,
+    chord_index,
+    chord_targets,
+    smooth,
+    spans,
+)
 from orchestrion.systems.listeners.clips import HeardClips, clip_factory, hear_clips
 from orchestrion.systems.listeners.front_ends import (
     LOWEST,
@@ -117,6 +125,14 @@ def test_any_length_rate_and_channels(samples: int) -> None:
     assert len(tags.tags(audio, least=1.1)["genre"]) == 1
     again = beats.activations(audio).beat
     assert np.array_equal(again, beats.activations(audio).beat)
+
+
+def test_pitch_classes_go_round() -> None:
+    torch.manual_seed(0)
+    layer, x = Circular(3, 5), torch.randn(2, 3, 12, 7)
+    torch.testing.assert_close(layer(torch.roll(x, 4, dims=2)), torch.roll(layer(x), 4, dims=2))
+    naive = sum(layer.convolution.weight[:, :, k, 0] @ x[0, :, (2 + k) % 12] for k in range(12))
+    torch.testing.assert_close(layer(x)[0, :, 2], naive + layer.convolution.bias[:, None])
 
 
 def test_the_level_of_a_sound_does_not_matter() -> None:

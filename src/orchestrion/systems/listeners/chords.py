@@ -2,8 +2,8 @@
 
 The input follows Korzeniowski & Widmer, "Feature learning for chord recognition: the deep chroma extractor" (ISMIR
 2016): quarter tones of six octaves. Convolutions go round the circle of pitch classes, so that a sound moved by some
-semitones gives the chords moved by as many (but for tones that pass from one octave to the next, which are told apart),
-and every key teaches all others.
+semitones gives the chords moved by as many (but for tones that pass from one octave to the
+next, which are told apart, and for the ends of the range), and every key teaches all others.
 """
 
 from __future__ import annotations
