@@ -82,7 +82,8 @@ def show_music(result: Any) -> str:
     told = []
     for piece in result.pieces:
         told += [str(path) for path in piece.files]
-        told.append(f"  {piece.bars} bars, {piece.seconds:.1f} s, seed {result.seed}, system {result.system}")
+        bars = "" if piece.bars is None else f"{piece.bars} bars, "
+        told.append(f"  {bars}{piece.seconds:.1f} s, seed {result.seed}, system {result.system}")
         unserved = piece.report.get("unserved") or piece.report.get("request", {}).get("unserved") or []
         told += [f"  note: {sentence}" for sentence in unserved]
     return "\n".join(told)

@@ -8,6 +8,7 @@ captions are needed, and clips of one tempo are mixed on their downbeats, so tha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -239,7 +240,8 @@ class MusicLDM(System):
         elif clap == "small":
             self.clap = SmallClap(caption_words() if words == "captions" else words, dim=condition_width, n_mels=n_mels)
         self.register_buffer("scale_factor", torch.ones(()))
-        schedule = NoiseSchedule.scaled_linear(steps=diffusion_steps, start=beta_start, end=beta_end)
+        with torch.device("cpu"):  # a table that is read while building, also where no memory is given to weights
+            schedule = NoiseSchedule.scaled_linear(steps=diffusion_steps, start=beta_start, end=beta_end)
         self.diffusion = Diffusion(schedule=schedule)
         self.options = {
             "mixup": mixup, "mixup_share": mixup_share, "text_share": text_share, "clips": clips,
@@ -258,6 +260,11 @@ class MusicLDM(System):
     def vae(self) -> MelVae:
         """The autoencoder of mel pictures."""
         return self.codec.vae
+
+    @property
+    def shortest_seconds(self) -> float:
+        """Seconds that a recording must last to be trained on: half a clip; silence follows."""
+        return 0.5 * self.frames / self.codec.mel.frame_rate
 
     @property
     def window(self) -> int:
@@ -419,7 +426,7 @@ class MusicLDM(System):
             if value is not None and not low <= value <= high:
                 raise OptionError(f"{name} is {value:g}; give a number from {low:g} to {high:g}.")
         vector, away = self.vectors_of_text([prompt]), self.vectors_of_text([negative])
-        time = max(round(seconds * self.codec.mel.frame_rate / self.vae.time_reduction), 1)
+        time = max(math.ceil(seconds * self.codec.mel.frame_rate / self.vae.time_reduction - 1e-6), 1)
         half = self.window // 2
         windows = 1 + max(-(-(time - self.window) // (self.window - half)), 0)
         total, done = n * windows, 0
@@ -520,7 +527,7 @@ class MusicLDM(System):
             raise OptionError(f"pooling is {pooling!r} and hop {hop:g}; it must be 'mean' or 'none', and hop above 0.")
         wave = audioldm_waveform(torch.from_numpy(audio.mono().resample(self.rate).samples))
         samples, stride = self.frames * self.codec.hop_length, max(round(hop * self.rate), 1)
-        starts = range(0, max(wave.shape[1] - samples, 0) + 1, stride)
+        starts = range(0, max(wave.shape[1] - samples // 2, 1), stride)  # what is left at the end, if half a window
         rows = []
         for number, start in enumerate(starts, 1):
             cut = wave[:, start : start + samples]

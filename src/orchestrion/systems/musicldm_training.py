@@ -11,9 +11,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from orchestrion.analysis.beats import track_beats
 from orchestrion.analysis.spectra import audioldm_waveform
 from orchestrion.codecs.mel_vae import Posterior, vae_loss
 from orchestrion.data.augment import beat_mixup
+from orchestrion.media.audio import Audio
 from orchestrion.nn.clap import SmallClap
 from orchestrion.nn.patch_discriminator import PatchDiscriminator
 from orchestrion.paradigms.adversarial import hinge_discriminator
@@ -37,6 +39,12 @@ FACTORY: dict[str, Any] = {
 """What the miniature hears: a tune, alone or with one other part, at four tempos, so that there are clips to mix."""
 
 
+def tempo_and_downbeats(audio: Audio) -> tuple[float | None, Sequence[float]]:
+    """Of a recording that comes without them, by the tracker that needs no training."""
+    found = track_beats(audio)
+    return found.tempo, found.downbeats.tolist()
+
+
 class TrainingSound:
     """Clips that are made when they are first asked for, and their normalised waves, pictures and captions."""
 
@@ -47,9 +55,15 @@ class TrainingSound:
     def clips(self) -> SoundClips:
         """At most eight clips a piece are rendered."""
         count = min(self._count, 8 * len(self._pieces))
-        seconds = self.model.options["clip_seconds"]
+        options = self.model.options
         clips = SoundClips.from_pieces(
-            self._pieces, rate=self.model.rate, count=count, seed=self._seed, seconds=seconds, **FACTORY
+            self._pieces,
+            rate=self.model.rate,
+            count=count,
+            seed=self._seed,
+            seconds=options["clip_seconds"],
+            track=tempo_and_downbeats if options["mixup"] in ("bam", "blm") else None,
+            **FACTORY,
         )
         for clip in clips.clips:
             clip.facts = without_key(clip.facts) if clip.facts is not None else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from orchestrion.data.piece import Piece
 
 WRITER = GrammarWriter(style="prompt")
+Tracker = Callable[[Audio], tuple[float | None, Sequence[float]]]
+"""Tempo in beats a minute and downbeats in seconds of a sound."""
 
 
 @dataclass(slots=True)
@@ -62,20 +64,29 @@ class SoundClips:
 
     @classmethod
     def from_pieces(
-        cls, pieces: Sequence[Piece], *, rate: int, count: int, seconds: float, seed: int = 0, **factory: Any
+        cls,
+        pieces: Sequence[Piece],
+        *,
+        rate: int,
+        count: int,
+        seconds: float,
+        seed: int = 0,
+        track: Tracker | None = None,
+        **factory: Any,
     ) -> SoundClips:
         """Clips of pieces: of those with sound all of it, read from its file; otherwise `count` clips that the audio
         factory renders with the options `factory`.
 
         Args:
             seconds: of a clip; longer sound is cut into stretches of this length.
+            track: finds tempo and downbeats in seconds of sound that comes without them; None: they stay unknown.
 
         Raises:
             InputError: no piece has sound or a score, or a file cannot be read.
         """
         heard = [piece for piece in pieces if piece.audio is not None]
         if heard:
-            return cls([clip for piece in heard for clip in _from_sound(piece, rate, seconds)], rate)
+            return cls([clip for piece in heard for clip in _from_sound(piece, rate, seconds, track)], rate)
         from orchestrion.data.audio_factory import AudioFactory
 
         scored = [piece for piece in pieces if piece.score is not None]
@@ -131,7 +142,7 @@ def facts_of_clip(labels: ClipLabels) -> Facts:
     return Facts(labels.programs, labels.key, labels.metre, labels.tempo, tuple(genres), tuple(moods))
 
 
-def _from_sound(piece: Piece, rate: int, seconds: float) -> list[SoundClip]:
+def _from_sound(piece: Piece, rate: int, seconds: float, track: Tracker | None) -> list[SoundClip]:
     """Stretches of a recording; a rest shorter than a stretch is left out, unless there is nothing else."""
     if isinstance(piece.audio, str | Path):
         audio = read_audio(piece.audio, rate=rate, mono=True)
@@ -141,12 +152,14 @@ def _from_sound(piece: Piece, rate: int, seconds: float) -> list[SoundClip]:
         raise InputError(f"The sound of the piece {piece.id!r} is {type(piece.audio).__name__}; give a path or Audio.")
     words = [word for kind in piece.tags.values() for word in kind]
     caption = piece.caption or ", ".join(words) or piece.title
-    downbeats = (piece.beats or [])[:: piece.metre[0] if piece.metre else 4]
+    tempo, downbeats = piece.tempo, (piece.beats or [])[:: piece.metre[0] if piece.metre else 4]
+    if track is not None and not (tempo and downbeats):
+        tempo, downbeats = track(audio)
     samples, length = to_int16(audio.samples)[0], round(seconds * rate)
     clips = []
     for start in range(0, max(len(samples) - length, 0) + 1, length):
         inside = tuple(time - start / rate for time in downbeats if 0 <= time - start / rate < seconds)
-        clips.append(SoundClip(samples[start : start + length], caption, None, piece.tempo, inside))
+        clips.append(SoundClip(samples[start : start + length], caption, None, tempo, inside))
     return clips
 
 

@@ -1,4 +1,4 @@
-"""Writes pieces of music with all that belongs to them: sound, notes, picture, stems, sheet and provenance."""
+"""Writes music with all that belongs to it: sound, notes, pictures, stems, sheet and provenance."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from symusic.core import ScoreTick
 
     from orchestrion.media.provenance import Provenance
+    from orchestrion.systems.tasks import Sound
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
@@ -59,6 +60,34 @@ def write_pieces(
             final = tuple(output.parent / path.relative_to(folder) for path in files)
             seconds = round(float(timeline.tick_to_second(end)), 3)
             pieces.append(WrittenPiece(final, timeline.n_bars, seconds, plain(one.report)))
+    return tuple(pieces)
+
+
+def write_sounds(
+    made: Sequence[Sound], output: Path, provenance: Provenance, *, title: str | None = None
+) -> tuple[WrittenPiece, ...]:
+    """Writes all sounds, or nothing: each with a spectrogram `.png` and a `.json` of provenance and report.
+
+    One goes to `output`, several to name-1, name-2 …
+
+    Raises:
+        OutputError: something cannot be written.
+    """
+    from orchestrion.media.audio import write_audio
+    from orchestrion.media.pictures import draw_spectrogram
+    from orchestrion.media.provenance import write_sidecar
+
+    pieces = []
+    with staged(output.parent) as folder:
+        for number, one in enumerate(made, 1):
+            stem = output.stem if len(made) == 1 else f"{output.stem}-{number}"
+            path, picture = folder / f"{stem}{output.suffix}", folder / f"{stem}.png"
+            record = replace(provenance, extra={**provenance.extra, "report": plain(one.report)})
+            write_audio(one.audio, path, metadata=record)
+            draw_spectrogram(one.audio, picture, title=title)
+            files = (path, picture, write_sidecar(path, record))
+            final = tuple(output.parent / file.relative_to(folder) for file in files)
+            pieces.append(WrittenPiece(final, None, round(one.audio.seconds, 3), plain(one.report)))
     return tuple(pieces)
 
 

@@ -49,10 +49,13 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class WrittenPiece:
-    """One piece of music that was written: its files, the main one first, its length, and the system's report."""
+    """One piece of music that was written: its files, the main one first, its length, and the system's report.
+
+    `bars` is None where no notes are known.
+    """
 
     files: tuple[Path, ...]
-    bars: int
+    bars: int | None
     seconds: float
     report: dict[str, Any]
 

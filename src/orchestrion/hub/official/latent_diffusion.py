@@ -143,7 +143,7 @@ def fuse_attention(named: State, *, context: bool = False) -> dict[str, Tensor]:
     for name, value in named.items():
         stem, _, kind = name.rpartition(".")
         module, _, last = stem.rpartition(".")
-        attends = re.search(r"\.(attention|middle\.1|to_tokens|from_tokens)\b", f".{stem}") is not None
+        attends = (".attention." in f".{name}" or ".middle.1." in f".{name}") and not last.startswith("conv_")
         value = value.flatten(1) if attends and value.ndim > 2 else value
         if last in _PARTS and attends:
             thirds.setdefault((module, kind), {})[_PARTS[last]] = value
