@@ -12,6 +12,11 @@ install_import_hook(
         "orchestrion.systems.clmr",
         "orchestrion.analysis.spectra",
         "orchestrion.analysis.chromagram",
+        "orchestrion.codecs.mel_vae",
+        "orchestrion.codecs.vocoders",
+        "orchestrion.codecs.griffin_lim",
+        "orchestrion.data.augment.beat_mixup",
+        "orchestrion.representations.latent_masks",
     ],
     "beartype.beartype",
 )

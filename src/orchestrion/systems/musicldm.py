@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from orchestrion.analysis.spectra import MelSpectrogram, audioldm_waveform
+from orchestrion.analysis.spectra import MelSpectrogram
 from orchestrion.codecs.codec import Latents
 from orchestrion.codecs.griffin_lim import GriffinLim
 from orchestrion.codecs.mel_codec import MelCodec
@@ -29,7 +29,7 @@ from orchestrion.nn.clap import Clap, SmallClap
 from orchestrion.nn.unet import UNet
 from orchestrion.paradigms.diffusion import Diffusion
 from orchestrion.paradigms.schedules import NoiseSchedule
-from orchestrion.representations.latent_masks import Masked, free_bands, free_time, next_window
+from orchestrion.representations.latent_masks import Masked, next_window
 from orchestrion.systems.card import Card
 from orchestrion.systems.registry import register
 from orchestrion.systems.system import System
@@ -456,51 +456,11 @@ class MusicLDM(System):
     def _told(self, report: dict[str, Any]) -> dict[str, Any]:
         return {**report, "unserved": [NOTE]} if isinstance(self.clap, SmallClap) else report
 
-    # Sound that is given in part (section 2.3) ------------------------------------------------------------------------
+    def fill(self, audio: Audio, prompt: str, **settings: Any) -> Audio:
+        """A clip whose span or bands are made anew; see `systems.musicldm_filling.fill`."""
+        from orchestrion.systems.musicldm_filling import fill
 
-    def fill(
-        self,
-        audio: Audio,
-        prompt: str,
-        *,
-        start: float | None = None,
-        end: float | None = None,
-        bands: tuple[float, float] | None = None,
-        seed: int = 0,
-        **settings: Any,
-    ) -> Audio:
-        """A clip (what is longer is cut) whose span from `start` to `end`, or share of bands, is made anew.
-
-        Args:
-            start, end: seconds; None: the beginning, the end.
-            bands: shares of the mel axis, 0 to 1, instead of a span.
-            settings: of `sample`.
-
-        Returns:
-            Mono at the rate of the system, at the level of the sound given.
-
-        Raises:
-            OptionError: the span is empty or lies outside the clip.
-        """
-        wave = audio.mono().resample(self.rate).samples[0, : self.frames * self.codec.hop_length]
-        level = 2 * float(abs(wave - wave.mean()).max(initial=0.0))
-        latents = torch.from_numpy(self.codec.encode(Audio(wave[None], self.rate)).values)
-        known = latents.unflatten(1, (self.vae.latent_channels, -1)).transpose(2, 3)
-        known = torch.nn.functional.pad(known, (0, 0, 0, self.window - known.shape[2])).to(self.device)
-        rate, count = self.codec.mel.frame_rate / self.vae.time_reduction, known.shape[3]
-        if bands is not None:
-            masked = free_bands(known, round(bands[0] * count), round(bands[1] * count))
-        else:
-            first = round((start or 0.0) * rate)
-            last = self.window if end is None else round(end * rate)
-            masked = free_time(known, first, last)
-            if not 0 <= first < last <= self.window:
-                raise OptionError(f"A clip of {self.window / rate:g} seconds cannot be filled from {start} to {end}.")
-        vector = self.vectors_of_text([prompt])
-        generator = torch.Generator().manual_seed(seed)
-        made = self.sample(vector, masked=masked, generator=generator, **settings)
-        sound = self.codec.decode_latents(made) * (level or 1.0)
-        return Audio(sound.clamp(-1, 1).float().numpy(), self.rate)
+        return fill(self, audio, prompt, **settings)
 
     # Codec and vectors ------------------------------------------------------------------------------------------------
 
@@ -521,28 +481,9 @@ class MusicLDM(System):
         Raises:
             OptionError: the pooling is unknown or the hop not above 0.
         """
-        window = self.frames / self.codec.mel.frame_rate
-        hop = window if hop is None else hop
-        if pooling not in ("mean", "none") or hop <= 0:
-            raise OptionError(f"pooling is {pooling!r} and hop {hop:g}; it must be 'mean' or 'none', and hop above 0.")
-        wave = audioldm_waveform(torch.from_numpy(audio.mono().resample(self.rate).samples))
-        samples, stride = self.frames * self.codec.hop_length, max(round(hop * self.rate), 1)
-        starts = range(0, max(wave.shape[1] - samples // 2, 1), stride)  # what is left at the end, if half a window
-        rows = []
-        for number, start in enumerate(starts, 1):
-            cut = wave[:, start : start + samples]
-            cut = torch.nn.functional.pad(cut, (0, samples - cut.shape[1])).to(self.device)
-            if isinstance(self.clap, Clap):
-                rows.append(self.clap.embed_audio(cut, self.rate))
-            else:
-                rows.append(self.vectors_of_pictures(self.codec.pictures(cut)))
-            if progress is not None:
-                progress(number, len(starts))
-        vectors = torch.cat(rows)
-        if pooling == "mean":
-            vectors = torch.nn.functional.normalize(vectors.mean(0, keepdim=True), dim=-1)
-        times = tuple(start / self.rate for start in starts) if pooling == "none" else (0.0,)
-        return Embeddings(vectors.cpu().numpy(), times, window, self._space)
+        from orchestrion.systems.musicldm_filling import embed_windows
+
+        return embed_windows(self, audio, hop=hop, pooling=pooling, space=self._space, progress=progress)
 
     @torch.no_grad()
     def embed_text(self, text: str) -> Embeddings:
