@@ -118,8 +118,8 @@ def segment(wave: Float[Tensor, " samples"], start: int, samples: int) -> Float[
 
 
 def mix_latents(
-    first: Float[Tensor, batch * latent], second: Float[Tensor, batch * latent], share: Float[Tensor, " batch"]
-) -> Float[Tensor, batch * latent]:
+    first: Float[Tensor, "batch ..."], second: Float[Tensor, "batch ..."], share: Float[Tensor, " batch"]
+) -> Float[Tensor, "batch ..."]:
     """p · z₁ + (1 − p) · z₂ of each item (BLM, equation 4)."""
     share = share.view(-1, *[1] * (first.ndim - 1)).to(first)
     return share * first + (1 - share) * second
