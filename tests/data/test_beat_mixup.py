@@ -35,12 +35,12 @@ def clicks(times, seconds=8.0):
 
 def test_downbeats_stay_within_twenty_milliseconds():
     bar = 60 / 120 * 4  # seconds
-    first, second = 0.31 + np.arange(4) * bar * 0.9999, 0.77 + np.arange(4) * bar
+    first, second = (0.31 + np.arange(4) * bar * 0.9999).tolist(), (0.77 + np.arange(4) * bar).tolist()
     generator = torch.Generator().manual_seed(0)
     for _ in range(10):
         draw = beat_mixup.draw_mix(first, second, generator)
         assert draw is not None and draw.first < 3 and draw.second < 3  # never the last
-        aligned = beat_mixup.align(clicks(first), clicks(second), list(first), list(second), draw, rate=RATE)
+        aligned = beat_mixup.align(clicks(first), clicks(second), first, second, draw, rate=RATE)
         assert aligned is not None and len(aligned.first) == len(aligned.second)
         own, other = aligned.first.nonzero()[:, 0], aligned.second.nonzero()[:, 0]
         together = min(len(own), len(other))
