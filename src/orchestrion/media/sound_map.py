@@ -97,6 +97,7 @@ def _draw_line(axes: Axes, wave: np.ndarray, rate: int, start: float, end: float
     for side in axes.spines.values():
         side.set_visible(False)
     ticks = np.linspace(start, end, 7)
+    ticks = ticks[ticks <= len(wave) / rate + 1e-6]
     axes.set_xticks(ticks.tolist(), [_clock(tick) for tick in ticks])
 
 
