@@ -8,7 +8,7 @@ principal axes of the latents say how many of them carry sound.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,7 +18,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from orchestrion.analysis.pqmf import Pqmf
-from orchestrion.analysis.spectra import MelSpectrogram
 from orchestrion.codecs.block_stream import CodecStream, StreamingNetwork
 from orchestrion.codecs.codec import Latents
 from orchestrion.errors import InputError, OptionError
@@ -81,7 +80,7 @@ class RAVE(System):
             discriminator_multiplier: "scales", "periods and scales", "melgan", "spectra and scales" or "dac"; channels
             after its first layer; layers, scales, periods; MelGAN's factor from layer to layer.
         distance: "squared" or "frobenius", as of `spectral_distance`, the latter with normalised spectra.
-        log_floor: of the same.
+        log_floor, overlap: of the same.
         distance_weight, loudness_weight, adversarial_weight, matching_weight: in the loss. The published code since its
             version 2.2.2 multiplies the weight of feature matching in twice (10 counts 100, 20 counts 400); here it
             counts once.
@@ -169,6 +168,7 @@ class RAVE(System):
         discriminator_multiplier: int = 4,
         distance: Any = "squared",
         log_floor: float = 1e-7,
+        overlap: float = 0.75,
         distance_weight: float = 1.0,
         loudness_weight: float = 0.0,
         adversarial_weight: float = 1.0,
@@ -212,7 +212,9 @@ class RAVE(System):
         wide_out = channels * (bands if output == "bands" else 1)
         self.ratio = prod(encoder_ratios) * {"bands": bands, "mel": mel_hop, "waveform": 1}[input]
         if self.ratio != prod(ratios) * (bands if output == "bands" else 1):
-            raise OptionError("Encoder and decoder have different numbers of samples a latent frame; change the ratios.")
+            raise OptionError(
+                "Encoder and decoder have different numbers of samples a latent frame; change the ratios."
+            )
         shared: dict[str, Any] = {"capacity": capacity, "act": activation(act), "bias": bias, "padding": padding}
         widths = self.bottleneck.widths
         if layout == "headed":
@@ -248,7 +250,7 @@ class RAVE(System):
             "periods": tuple(discriminator_periods),
             "multiplier": discriminator_multiplier,
         }
-        self.distance, self.log_floor, self.valid_crop = distance, log_floor, valid_crop
+        self.distance, self.log_floor, self.overlap, self.valid_crop = distance, log_floor, overlap, valid_crop
         self.weights = {
             "distance": distance_weight,
             "loudness": loudness_weight,
@@ -264,9 +266,7 @@ class RAVE(System):
 
     # Networks (section 3.2) -----------------------------------------------------------------------------------------
 
-    def encoder_input(
-        self, x: Float[Tensor, "batch channels samples"]
-    ) -> Float[Tensor, "batch wide frames"]:
+    def encoder_input(self, x: Float[Tensor, "batch channels samples"]) -> Float[Tensor, "batch wide frames"]:
         """What the encoder reads of waveforms, whose length must be a multiple of `ratio`."""
         if self.input == "bands":
             return self.pqmf.analyse(x)
@@ -327,7 +327,7 @@ class RAVE(System):
         left, right = valid[0] // self.pqmf.bands, -(-valid[1] // self.pqmf.bands)
         inside = slice(left, bands.shape[-1] - right)
         paper = self.distance == "frobenius"
-        options = {"linear": self.distance, "log_floor": self.log_floor, "normalized": paper}
+        options = {"linear": self.distance, "log_floor": self.log_floor, "normalized": paper, "overlap": self.overlap}
         if paper:  # the first code compares with what the filter bank gives back
             x = self.pqmf.synthesise(bands)
         found = {
@@ -507,7 +507,9 @@ class RAVE(System):
         if latents.codec != self.codec:
             raise InputError(f"The latents were made by {latents.codec}, not by {self.codec}; decode them with that.")
         if values.ndim != 3 or not values.shape[0] or not 1 <= values.shape[1] <= self.latent or not values.shape[2]:
-            raise InputError(f"Latents of shape {list(values.shape)} cannot be decoded; they need 1 to {self.latent} rows.")
+            raise InputError(
+                f"Latents of shape {list(values.shape)} cannot be decoded; they need 1 to {self.latent} rows."
+            )
         if not np.isfinite(values).all():
             raise InputError("The latents hold values that are no numbers; encode the sound again.")
         network = self.streaming_decoder(latent_size=values.shape[1], seed=seed)

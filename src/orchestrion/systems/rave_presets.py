@@ -21,8 +21,9 @@ _MINI = {
     "discriminator_every": 2,
     "programs": (48, 52),
     "minutes": 25.0,
+    "overlap": 0.5,  # halves the time of a step
     "crop": 32768,
-    "steps": (4000, 1500),
+    "steps": (3000, 1000),
 }
 _AUTHORS = (
     "v1", "v2", "v2_small", "v3", "discrete", "causal", "wasserstein", "spherical", "hybrid", "raspberry",
