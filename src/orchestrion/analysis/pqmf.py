@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +28,8 @@ def prototype_filter(bands: int, attenuation: float) -> Float[np.ndarray, " taps
 
     def kaiser(cutoff: float) -> np.ndarray:
         taps, beta = kaiserord(attenuation, cutoff / np.pi)
-        return firwin(2 * (taps // 2) + 1, cutoff, window=("kaiser", beta), scale=False, fs=2 * np.pi)
+        window: Any = ("kaiser", beta)  # scipy's annotations know names only
+        return np.asarray(firwin(2 * (taps // 2) + 1, cutoff, window=window, scale=False, fs=2 * np.pi))
 
     def ripple(cutoff: np.ndarray) -> float:
         filter_ = kaiser(float(cutoff[0]))

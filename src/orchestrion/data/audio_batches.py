@@ -25,8 +25,11 @@ MOST_TRIES = 20  # crops of one item that are looked at for one that is not sile
 class Shared(Protocol):
     """Which share of a batch is wanted, as `training.stage.Share`."""
 
-    part: int
-    parts: int
+    @property
+    def part(self) -> int: ...
+
+    @property
+    def parts(self) -> int: ...
 
     def of(self, items: Sequence[Any]) -> Sequence[Any]:
         """The items of this share."""

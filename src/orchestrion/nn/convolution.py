@@ -32,8 +32,8 @@ def same_padding(kernel_size: int, *, dilation: int = 1, padding: str = "centred
 
 
 def delayed_frames(reach: int, stride: int, late: int, left: int) -> tuple[int, int]:
-    """By how many frames the output of a streaming convolution must be late, and how many frames it must remember (below
-    0: how many it must pass over, where the stride is longer than the kernel).
+    """By how many frames the output of a streaming convolution must be late, and how many frames it must remember
+    (below 0: how many it must pass over, where the stride is longer than the kernel).
 
     Output m needs the input up to frame m·stride − left + reach − 1; when a block of `stride` frames has come, the
     newest frame of an input that is late by `late` frames has the number (block + 1)·stride − 1 − late.
@@ -52,7 +52,12 @@ class Conv1d(nn.Conv1d):
 
     Args:
         padding: zeros on the left and on the right; one of `PADDINGS` for as many as `same_padding` says.
+
+    Attributes:
+        knows_delay: whether it takes the delay before it into account in a stream that is as published.
     """
+
+    knows_delay: bool = True
 
     def __init__(
         self,
@@ -81,9 +86,7 @@ class Conv1d(nn.Conv1d):
     def forward(self, input: Float[Tensor, "batch channels time"]) -> Float[Tensor, "batch out frames"]:
         left, right = self.pads
         if left == right:
-            return functional.conv1d(
-                input, self.weight, self.bias, self.stride, (left,), self.dilation, self.groups
-            )
+            return functional.conv1d(input, self.weight, self.bias, self.stride, (left,), self.dilation, self.groups)
         padded = functional.pad(input, (left, right))
         return functional.conv1d(padded, self.weight, self.bias, self.stride, (0,), self.dilation, self.groups)
 

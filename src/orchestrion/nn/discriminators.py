@@ -7,6 +7,7 @@ which the last is the score.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -232,9 +233,7 @@ class PeriodScore(nn.Module):
         widths: channels of the layers.
     """
 
-    def __init__(
-        self, period: int, *, channels: int = 1, widths: Sequence[int] = (32, 128, 512, 1024, 1024)
-    ) -> None:
+    def __init__(self, period: int, *, channels: int = 1, widths: Sequence[int] = (32, 128, 512, 1024, 1024)) -> None:
         super().__init__()
         self.period = period
         pairs = zip((channels, *widths[:-1]), widths, strict=True)
@@ -273,15 +272,14 @@ class ScaleScore(nn.Module):
             from scipy.signal import firwin, kaiserord
 
             taps, beta = kaiserord(140.0, 1 / rate)
-            low_pass = firwin(2 * (taps // 2) + 1, 1 / rate, window=("kaiser", beta), scale=False)
+            window: Any = ("kaiser", beta)  # scipy's annotations know names only
+            low_pass = firwin(2 * (taps // 2) + 1, 1 / rate, window=window, scale=False)
             self.register_buffer("low_pass", torch.from_numpy(low_pass).float(), persistent=False)
 
     def forward(self, x: Float[Tensor, "batch channels samples"]) -> Features:
         if self.rate > 1:
             low_pass = self.get_buffer("low_pass").expand(x.shape[1], 1, -1)
-            x = functional.conv1d(
-                x, low_pass, stride=self.rate, padding=low_pass.shape[-1] // 2, groups=x.shape[1]
-            )
+            x = functional.conv1d(x, low_pass, stride=self.rate, padding=low_pass.shape[-1] // 2, groups=x.shape[1])
         return _climbed(self.convs, self.conv_post, x)
 
 

@@ -29,7 +29,9 @@ def impulse_response(amplitudes: Float[Tensor, "*batch points"], length: int) ->
     return taps.roll(-(size // 2), -1)
 
 
-def convolve(signal: Float[Tensor, "*batch time"], kernel: Float[Tensor, "*batch time"]) -> Float[Tensor, "*batch time"]:
+def convolve(
+    signal: Float[Tensor, "*batch time"], kernel: Float[Tensor, "*batch time"]
+) -> Float[Tensor, "*batch time"]:
     """The first samples of the convolution, by Fourier transforms of twice the length."""
     size = 2 * signal.shape[-1]
     product = torch.fft.rfft(signal, size) * torch.fft.rfft(kernel, size)
@@ -87,7 +89,9 @@ class FilteredNoise(nn.Module):
         return self.noise(self.net(x), uniform)
 
     def noise(
-        self, drawn: Float[Tensor, "batch wide frames"], uniform: Float[Tensor, "batch frames bands frame"] | None = None
+        self,
+        drawn: Float[Tensor, "batch wide frames"],
+        uniform: Float[Tensor, "batch frames bands frame"] | None = None,
     ) -> Float[Tensor, "batch bands time"]:
         """The noise for what the layers gave."""
         amplitudes = modified_sigmoid(drawn.float() - 5).transpose(1, 2)

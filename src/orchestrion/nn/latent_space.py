@@ -31,7 +31,8 @@ class LatentSpace(nn.Module):
         super().__init__()
         if measure not in ("variance", "singular_values"):
             raise OptionError(f"Fidelity is a share of 'variance' or of 'singular_values', not of {measure!r}.")
-        self.dim, self.measure = dim, measure
+        self.dim = dim
+        self.measure: Measure = measure
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("axes", torch.eye(dim))
         self.register_buffer("fidelity", torch.zeros(dim))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -33,7 +33,7 @@ class MelFront(nn.Module):
         centred: bool = True,
     ) -> None:
         super().__init__()
-        self._sizes = {"sample_rate": sample_rate, "bands": bands, "size": size, "hop": hop}
+        self._sizes: dict[str, Any] = {"sample_rate": sample_rate, "bands": bands, "size": size, "hop": hop}
         self.centred = centred
         self.spectrum = MelSpectrogram(
             sample_rate=sample_rate, n_fft=size, hop_length=hop, n_mels=bands, mel_scale="htk", norm=None,

@@ -78,9 +78,7 @@ class MovingCodebook(nn.Module):
         distance = self.table.square().sum(1) - 2 * vectors @ self.table.T
         return distance.argmin(1)
 
-    def forward(
-        self, vectors: Float[Tensor, "count dim"]
-    ) -> tuple[Float[Tensor, "count dim"], Int[Tensor, " count"]]:
+    def forward(self, vectors: Float[Tensor, "count dim"]) -> tuple[Float[Tensor, "count dim"], Int[Tensor, " count"]]:
         """Code vectors, and codes. In training the table moves, after it was used."""
         vectors = vectors.detach()
         if not bool(self.started):

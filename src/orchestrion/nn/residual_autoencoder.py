@@ -40,7 +40,9 @@ def level_dilations(dilations: Dilations, levels: int) -> list[Sequence[int]]:
     if not listed:
         return [[int(one) for one in dilations if isinstance(one, int)]] * levels
     if len(listed) < levels:
-        raise OptionError(f"There are dilations for {len(listed)} levels and ratios for {levels}; give one list a level.")
+        raise OptionError(
+            f"There are dilations for {len(listed)} levels and ratios for {levels}; give one list a level."
+        )
     return listed[:levels]
 
 
@@ -93,10 +95,15 @@ class ResidualEncoder(nn.Module):
                 layers += [AdaptiveInstanceNorm(width)] if style else []
                 layers.append(
                     residual_unit(
-                        width, kernel_size=kernel_size, dilation=dilation, act=unit_act or act, bias=bias, padding=padding,
+                        width,
+                        kernel_size=kernel_size,
+                        dilation=dilation,
+                        act=unit_act or act,
+                        bias=bias,
+                        padding=padding,
                         weight_norm=weight_norm,
                     )
-                )  # fmt: skip
+                )
             wider = width * (ratio if keep_dim else 2)
             layers += [act(width), conv(width, wider, 2 * ratio, ratio)]
             width = wider
@@ -165,10 +172,15 @@ class ResidualDecoder(nn.Module):
                 layers += [AdaptiveInstanceNorm(width)] if style else []
                 layers.append(
                     residual_unit(
-                        width, kernel_size=kernel_size, dilation=dilation, act=unit_act or act, bias=bias, padding=padding,
+                        width,
+                        kernel_size=kernel_size,
+                        dilation=dilation,
+                        act=unit_act or act,
+                        bias=bias,
+                        padding=padding,
                         weight_norm=weight_norm,
                     )
-                )  # fmt: skip
+                )
         layers.append(act(width))
         self.net = nn.Sequential(*layers)
         self.waveform = conv(width, out_channels * (2 if modulated else 1), 2 * kernel_size + 1)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -78,7 +77,9 @@ class Plan:
         if isinstance(module, Residual):
             body, after = self.build(module.body, place)
             wait = after.late - place.late
-            return StreamedSum([Late.by(wait, self, input_channels(module.body)), body] if wait else [Unchanged(), body]), after
+            return StreamedSum(
+                [Late.by(wait, self, input_channels(module.body)), body] if wait else [Unchanged(), body]
+            ), after
         if isinstance(module, Summed):
             return aligned_sum(self, list(module.branches), place)
         if isinstance(module, _POINTWISE) or getattr(module, "pointwise", False):

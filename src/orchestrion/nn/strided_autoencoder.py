@@ -100,8 +100,8 @@ def residual_stack(
 
 
 class HeadedDecoder(nn.Module):
-    """Conv k7; for each ratio a transposed convolution that halves the channels, and a residual stack; then three heads:
-    tanh(waveform) · loudness, one envelope for all bands, + filtered noise where `noisy`.
+    """Conv k7; for each ratio a transposed convolution that halves the channels, and a residual stack; then three
+    heads: tanh(waveform) · loudness, one envelope for all bands, + filtered noise where `noisy`.
 
     Args:
         latent: channels of the input.
@@ -134,9 +134,7 @@ class HeadedDecoder(nn.Module):
         super().__init__()
         act = act or activation("leaky_relu")
         width = capacity * 2 ** len(ratios)
-        layers: list[nn.Module] = [
-            normalised(Conv1d(latent, width, 7, bias=bias, padding=padding), weight_norm_=True)
-        ]
+        layers: list[nn.Module] = [normalised(Conv1d(latent, width, 7, bias=bias, padding=padding), weight_norm_=True)]
         for ratio in ratios:
             up: nn.Module = ConvTranspose1d(width, width // 2, 2 * ratio, stride=ratio, bias=False)
             if ratio == 1:

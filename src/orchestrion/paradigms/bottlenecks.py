@@ -1,5 +1,5 @@
-"""What an autoencoder's latents must go through: a Gaussian posterior, a prior that their crowd must resemble, a sphere,
-or codebooks. Each draws latents from what an encoder gives, with the penalty for the loss."""
+"""What an autoencoder's latents must go through: a Gaussian posterior, a prior that their crowd must resemble, a
+sphere, or codebooks. Each draws latents from what an encoder gives, with the penalty for the loss."""
 
 from __future__ import annotations
 

@@ -180,7 +180,8 @@ def trained(bundled: MusicLDM, sound: TrainingSound, mixup: str, seed: int, step
         torch.nn.utils.clip_grad_norm_(model.unet.parameters(), 1.0)
         optimiser.step()
         decay = min(0.98, (1 + step) / (10 + step))
-        torch._foreach_lerp_(average, [p.detach() for p in objective.parameters], 1 - decay)
+        for mean, parameter in zip(average, objective.parameters, strict=True):
+            mean.lerp_(parameter.detach(), 1 - decay)
     for parameter, value in zip(objective.parameters, average, strict=True):
         parameter.data = value
     return model.eval()

@@ -404,10 +404,12 @@ class RAVE(System):
         parts: list[nn.Module] = []
         if self.input == "bands" and self.pqmf.bands > 1:
             front = StreamedAnalysis(self.pqmf, plan, Place(self.ratio // self.pqmf.bands), channels=self.channels)
-            parts, place = [front], front.place
+            parts.append(front)
+            place = front.place
         elif self.mel is not None:
             front = StreamedMel(self.mel.inner(), self.mel.spectrum, plan, place, channels=self.channels)
-            parts, place = [front], front.place
+            parts.append(front)
+            place = front.place
         if not plan.exact:  # the published encoder does not know that the filter bank made its input late
             place = Place(place.rate)
         network, place = plan.build(self.encoder, place)

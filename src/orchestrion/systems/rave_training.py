@@ -71,7 +71,7 @@ class Sounds:
             seed=self.seed, programs=model.programs, drums=False, transpose=(-3, 3), speed=(0.9, 1.1),
             level_db=(-9.0, -1.0), start="any",
         )  # fmt: skip
-        return factory.held(range(max(int(60 * minutes / seconds), 2))).samples
+        return list(factory.held(range(max(int(60 * minutes / seconds), 2))).samples)
 
     def __call__(self, step: int, share: Share) -> Crops:
         """The crops of a share of the batch of a step, each with its phases turned at random."""
@@ -89,8 +89,8 @@ class Sounds:
         return Crops(audio.to(self.model.device), step)
 
     def plain(self, count: int) -> Float[Tensor, "count channels samples"]:
-        """So many crops that are always the same. They are augmented as for training, as the published code does: digital
-        silence would else count more than all sound."""
+        """So many crops that are always the same. They are augmented as for training, as the published code does:
+        digital silence would else count more than all sound."""
         made: list[Tensor] = []
         for step in range(-(-count // self.model.batch_size)):
             if self.held is not None:

@@ -1,8 +1,9 @@
 """The authors' own checkpoints: where they are, fetched when asked for, converted to our names, and kept.
 
 A module of this package, named as its system, has
-- `SOURCE`: the `repository` on the hub and the `file` in it (both None where nothing is public), its `licence`, the
-  authors' `code`, and the official constructor `arguments` where they are not the defaults;
+- `SOURCE`: the `repository` on the hub and the `file` in it (both None where nothing is public), other `files` that it
+  needs beside it, its `licence`, the authors' `code`, and the official constructor `arguments` where they are not the
+  defaults;
 - `read(path)`: the tensors of an official file in our names, read without running anything in it;
 - `arguments(official)`: our constructor arguments from the official ones.
 """
@@ -52,6 +53,8 @@ def official_path(name: str, *, file: str | Path | None = None) -> Path:
         return converted
     if official is None:
         official = _fetch(name, source["repository"], source["file"], variable)
+        for beside in source.get("files", ()):
+            _fetch(name, source["repository"], beside, variable)
     header = {
         "system": name,
         "arguments": json.dumps(module.arguments(source.get("arguments", {}))),
