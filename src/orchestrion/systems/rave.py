@@ -9,6 +9,7 @@ principal axes of the latents say how many of them carry sound.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,9 +19,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from orchestrion.analysis.pqmf import Pqmf
-from orchestrion.codecs.block_stream import CodecStream, StreamingNetwork
+from orchestrion.codecs.block_stream import StreamingNetwork
 from orchestrion.codecs.codec import Latents
-from orchestrion.errors import InputError, OptionError
+from orchestrion.codecs.streaming_codec import StreamingCodec
+from orchestrion.errors import OptionError
 from orchestrion.media.audio import Audio
 from orchestrion.nn.activations import activation
 from orchestrion.nn.adain import adaptive_norms, collecting, forget_styles
@@ -46,11 +48,9 @@ if TYPE_CHECKING:
     from orchestrion.data.piece import Piece
     from orchestrion.training.stage import Stage
 
-BLOCK = 1 << 15  # samples, about as many as are worked on at once
-
 
 @register("rave")
-class RAVE(System):
+class RAVE(StreamingCodec, System):
     """RAVE in all its published forms.
 
     Args:
@@ -447,24 +447,6 @@ class RAVE(System):
                     part.generator = generator
         return StreamingNetwork(module, plan, Place(1, late), place)
 
-    def stream(self, *, channels: int | None = None, seed: int = 0, latent_size: int | None = None) -> CodecStream:
-        """Codes sound block by block, as `codecs.codec.Stream` says.
-
-        Args:
-            channels: of the sound, a multiple of the system's own, which is the default.
-            latent_size: principal coordinates.
-
-        Raises:
-            OptionError: the network cannot stream, or the number of channels does not fit.
-        """
-        rows, rest = divmod(channels or self.channels, self.channels)
-        if rest or not rows:
-            raise OptionError(f"A system of {self.channels} channels cannot stream {channels} channels.")
-        encoder = self.streaming_encoder(latent_size=latent_size)
-        decoder = self.streaming_decoder(latent_size=latent_size, late=encoder.after.late, seed=seed)
-        return CodecStream(encoder, decoder, rows=rows, channels=self.channels)
-
-    @torch.inference_mode()
     def encode(
         self,
         audio: Audio,
@@ -474,10 +456,7 @@ class RAVE(System):
         latent_size: int | None = None,
         fidelity: float | None = None,
     ) -> Latents:
-        """Principal coordinates of the posterior's means, in memory that does not grow with the sound.
-
-        The published export takes a sample of the posterior instead of its mean. Channels are coded each on its own, or
-        in groups of as many as the system has, of which the last is repeated where they do not come out even.
+        """Principal coordinates of the posterior's means; the published export takes a sample of it instead.
 
         Args:
             seed: without effect, since nothing is drawn.
@@ -486,46 +465,20 @@ class RAVE(System):
         Raises:
             InputError: the sound is empty or holds samples that are no numbers.
         """
-        samples = self._prepared(audio)
-        network = self.streaming_encoder(latent_size=latent_size, fidelity=fidelity)
-        made = [part.float().cpu() for part in network.run(len(samples)).whole(self._blocks(samples, progress))]
-        return Latents(
-            values=torch.cat(made, -1).numpy(),
-            rate=self.rate / self.ratio,
-            sample_rate=self.rate,
-            samples=audio.resample(self.rate).samples.shape[1],
-            codec=self.codec,
-        )
+        encoding = self.encoding(_told([audio], progress), latent_size=latent_size, fidelity=fidelity)
+        values = np.concatenate(list(encoding), axis=-1)
+        return Latents(values, self.rate / self.ratio, self.rate, encoding.samples, self.codec)
 
-    @torch.inference_mode()
     def decode(self, latents: Latents, *, seed: int = 0, progress: Progress | None = None) -> Audio:
         """The sound of latents; coordinates that are missing, and the noise, are drawn with `seed`, anew for each
         channel.
 
         Raises:
-            InputError: the latents are empty, no numbers, or of another system or shape.
+            InputError: as `check_latents`.
         """
-        values = latents.values
-        if latents.codec != self.codec:
-            raise InputError(f"The latents were made by {latents.codec}, not by {self.codec}; decode them with that.")
-        if values.ndim != 3 or not values.shape[0] or not 1 <= values.shape[1] <= self.latent or not values.shape[2]:
-            raise InputError(
-                f"Latents of shape {list(values.shape)} cannot be decoded; they need 1 to {self.latent} rows."
-            )
-        if not np.isfinite(values).all():
-            raise InputError("The latents hold values that are no numbers; encode the sound again.")
-        network = self.streaming_decoder(latent_size=values.shape[1], seed=seed)
-        size = max(BLOCK // self.ratio, 1)
-
-        def blocks() -> Iterator[Tensor]:
-            for start in range(0, values.shape[2], size):
-                if progress is not None:
-                    progress(start, values.shape[2])
-                yield torch.from_numpy(values[..., start : start + size].astype(np.float32)).to(self.device)
-
-        made = [part.float().cpu() for part in network.run(len(values)).whole(blocks())]
-        samples = torch.cat(made, -1).flatten(0, 1).numpy()[:, : latents.samples]
-        return Audio(np.ascontiguousarray(samples), self.rate)
+        self.check_latents(latents)
+        parts = self.decoding(_told([latents.values], progress), size=latents.values.shape[1], seed=seed)
+        return Audio(np.ascontiguousarray(np.concatenate(list(parts), axis=1)[:, : latents.samples]), self.rate)
 
     def transfer(
         self, audio: Audio, *, seed: int = 0, progress: Progress | None = None, target: Audio | None = None
@@ -539,53 +492,48 @@ class RAVE(System):
             InputError: as `encode`.
             OptionError: a target is given to a system that knows no style.
         """
+        with self.styled(audio, target):
+            latents = self.encode(audio, progress=progress)
+            made = self.decode(latents, seed=seed, progress=progress)
+        return Sound(made, {"latent_size": latents.values.shape[1], "latent_rate": latents.rate})
+
+    @contextmanager
+    def styled(self, source: Audio, target: Audio | None) -> Iterator[None]:
+        """Inside the block the style of the first half minute of `source` is exchanged for that of `target`.
+
+        Raises:
+            OptionError: a target is given to a system that knows no style.
+        """
         if target is not None and not adaptive_norms(self):
             raise OptionError("This system takes the style of its training alone; leave the target out, or use 'v3'.")
         try:
             if target is not None:
-                self.eval()
                 self._collect("target", target)
-                self._collect("source", audio)
-            latents = self.encode(audio, progress=progress)
-            made = self.decode(latents, seed=seed, progress=progress)
+                self._collect("source", source)
+            yield
         finally:
             forget_styles(self)
-        return Sound(made, {"latent_size": latents.values.shape[1], "latent_rate": latents.rate})
 
     @torch.inference_mode()
     def _collect(self, whose: str, audio: Audio, *, seconds: float = 30.0) -> None:
-        """Takes in the style of the first part of a sound, its channels together."""
-        x = self._prepared(audio)[:1, :, : int(seconds * self.rate) // self.ratio * self.ratio + self.ratio]
+        self.eval()
+        samples = audio.resample(self.rate).samples[:, : int(seconds * self.rate)]
+        rows = torch.from_numpy(samples[np.arange(self.channels) % len(samples)])
+        x = nn.functional.pad(rows, (0, -rows.shape[1] % self.ratio))[None].to(self.device)
         with collecting(whose, self.encoder, self.decoder):
-            self.decoded(self.point(x.to(self.device)))
+            self.decoded(self.point(x))
 
     @property
     def codec(self) -> str:
         """Names the system and its weights in latents."""
         return f"{self.card.name}:{self.weights_hash[:16]}"
 
-    def _prepared(self, audio: Audio) -> Float[Tensor, "rows channels samples"]:
-        """The sound at the system's rate, filled up to whole latent frames, in groups of channels.
 
-        Raises:
-            InputError: it is empty or holds samples that are no numbers.
-        """
-        if not audio.samples.size:
-            raise InputError("There is no sound to code; give at least one sample.")
-        if not np.isfinite(audio.samples).all():
-            raise InputError("The sound holds samples that are no numbers; export it again.")
-        samples = torch.from_numpy(audio.resample(self.rate).samples)
-        samples = nn.functional.pad(samples, (0, -samples.shape[1] % self.ratio))
-        lacking = -len(samples) % self.channels
-        samples = torch.cat([samples, samples[-1:].expand(lacking, -1)])
-        return samples.view(-1, self.channels, samples.shape[1])
-
-    def _blocks(self, samples: Tensor, progress: Progress | None) -> Iterator[Tensor]:
-        size = max(BLOCK // self.ratio, 1) * self.ratio
-        for start in range(0, samples.shape[-1], size):
-            if progress is not None:
-                progress(start, samples.shape[-1])
-            yield samples[..., start : start + size].to(self.device)
+def _told(parts: Sequence[Any], progress: Progress | None) -> Iterator[Any]:
+    for number, part in enumerate(parts):
+        yield part
+        if progress is not None:
+            progress(number + 1, len(parts))
 
 
 def _choose(name: str, value: str, known: Sequence[str]) -> None:
