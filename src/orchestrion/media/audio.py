@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,24 +149,42 @@ def write_audio(audio: Audio, path: str | Path, *, metadata: Provenance | Mappin
         OptionError: the suffix is of no known format, or a tag has another name.
         OutputError: the file cannot be written.
     """
+    if _format_of(Path(path))[0] == "MP3":
+        audio = audio if audio.rate in MP3_RATES else audio.resample(44100)
+        audio = audio if audio.n_channels <= 2 else audio.mono()
+    blocks = (audio.samples[:, start : start + BLOCK] for start in range(0, audio.samples.shape[1], BLOCK))
+    return write_blocks(blocks, path, rate=audio.rate, channels=audio.n_channels, metadata=metadata)
+
+
+def write_blocks(
+    blocks: Iterable[Float[np.ndarray, "channels samples"]],
+    path: str | Path,
+    *,
+    rate: int,
+    channels: int,
+    metadata: Provenance | Mapping[str, str] | None = None,
+) -> Path:
+    """Writes sound that comes in blocks, as `write_audio` does, in constant memory; whole or not at all.
+
+    Raises:
+        OptionError: as `write_audio`, or the format does not hold this rate or so many channels.
+        OutputError: the file cannot be written.
+    """
     import soundfile
 
     target = Path(path)
     form, encoding = _format_of(target)
     tags = _tags_of(metadata)
-    if form == "MP3":
-        audio = audio if audio.rate in MP3_RATES else audio.resample(44100)
-        audio = audio if audio.n_channels <= 2 else audio.mono()
+    if form == "MP3" and (rate not in MP3_RATES or channels > 2):
+        raise OptionError(f"An MP3 file cannot hold {channels} channels at {rate} Hz; write .wav or .flac.")
     with atomic_write(target) as temporary:
         try:
-            with soundfile.SoundFile(
-                temporary, "w", audio.rate, audio.n_channels, format=form, subtype=encoding
-            ) as file:
+            with soundfile.SoundFile(temporary, "w", rate, channels, format=form, subtype=encoding) as file:
                 if form != "WAV":
                     for name, text in tags.items():
                         setattr(file, name, text)
-                for start in range(0, audio.samples.shape[1], BLOCK):
-                    file.write(_encoded(audio.samples[:, start : start + BLOCK], encoding))
+                for block in blocks:
+                    file.write(_encoded(block, encoding))
         except soundfile.LibsndfileError as error:
             if error.code != SYSTEM_ERROR:
                 raise

@@ -92,6 +92,8 @@ class RAVE(StreamingCodec, System):
             of both stages, rate at the start and at the end of the first stage (and in all of the second),
             that of the discriminator, and of how many steps of the second stage one is the discriminator's.
         freeze: whether the encoder stands still in the second stage.
+        mean_gain: factor of the posterior's means before the training, so that they are not lost in its noise for long
+            (not in the paper).
         programs, minutes: General MIDI programs that scores are played with for training, and how much of them; sound
             is taken as it is.
         precision, average_decay: "float32" or "bfloat16"; of the average of weights, None for none.
@@ -184,6 +186,7 @@ class RAVE(StreamingCodec, System):
         discriminator_rate: float = 1e-4,
         discriminator_every: int = 4,
         freeze: bool = True,
+        mean_gain: float = 1.0,
         programs: Sequence[int] = (48, 52),
         minutes: float = 30.0,
         precision: str = "float32",
@@ -239,6 +242,10 @@ class RAVE(StreamingCodec, System):
                 modulated=modulated, recurrent_layers=recurrent_layers, noise_ratios=noise_ratios,
                 noise_hidden=noise_hidden, noise_points=noise_points, **shared,
             )  # fmt: skip
+        if mean_gain != 1 and widths == 2:
+            last = self.encoder.net[-1]
+            weight = last.weight if layout == "headed" else last.parametrizations.weight.original0
+            weight.data[:latent] *= mean_gain
         self.space = LatentSpace(latent, measure=fidelity_of)
         self.register_buffer("second_stage", torch.zeros(()))
         self.latent_size, self.fidelity = latent_size, fidelity

@@ -266,10 +266,11 @@ def latent_means(model: RAVE, audio: Float[Tensor, "batch channels samples"]) ->
 
 @torch.no_grad()
 def figures(model: RAVE, audio: Float[Tensor, "batch channels samples"]) -> dict[str, float]:
-    """Spectral distances of crops made again from the means of their posteriors."""
+    """Spectral distances of crops made again from latents that are drawn: dead dimensions at rest would be new to the
+    decoder."""
     sums: dict[str, float] = {}
     for part in audio.split(8):
-        for name, value in model.distances(part, model.decoded(model.point(part))).items():
+        for name, value in model.distances(part, model.decoded(model.draw(part).z)).items():
             sums[name] = sums.get(name, 0.0) + float(value) * len(part)
     return {name: value / len(audio) for name, value in sums.items()}
 
