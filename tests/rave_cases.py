@@ -68,4 +68,5 @@ def system(folder: Path):
     assert set(missing) - counted <= {"space.axes", "space.mean", "space.fidelity", "second_stage"}
     if judged:
         discriminator.load_state_dict(judged)
+    model.second_stage.fill_(0.0)
     return model.eval(), discriminator.eval()

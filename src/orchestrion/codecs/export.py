@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,9 @@ def to_torchscript(encoder: StreamingNetwork, decoder: StreamingNetwork, path: s
         with torch.no_grad():
             made, _ = Step(network)(block, state)
             size = made.shape[1] if wide else size
-            parts.append(torch.jit.trace(Step(network).eval(), (block, state), check_trace=False))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that a list comes out, whose length never changes
+                parts.append(torch.jit.trace(Step(network).eval(), (block, state), check_trace=False))
         states.append(state)
     host = Host(parts[0], parts[1], (states[0], states[1]))
     ratio = encoder.before.rate
@@ -133,14 +136,16 @@ def to_onnx(network: StreamingNetwork, path: str | Path, *, channels: int, steps
     state = network.plan.state(1, like=next(network.module.parameters()))
     block = torch.zeros(1, channels, steps * network.before.rate)
     numbers = range(len(state))
-    program = torch.onnx.export(
-        Step(network).eval(),
-        (block, state),
-        input_names=["block", *[f"state_{n}" for n in numbers]],
-        output_names=["made", *[f"next_{n}" for n in numbers]],
-        dynamo=True,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what the exporter itself will have to change
+        program = torch.onnx.export(
+            Step(network).eval(),
+            (block, state),
+            input_names=["block", *[f"state_{n}" for n in numbers]],
+            output_names=["made", *[f"next_{n}" for n in numbers]],
+            dynamo=True,
+            verbose=False,
+        )
     assert program is not None
     with atomic_write(path) as temporary:
         program.save(str(temporary), external_data=False)

@@ -28,14 +28,15 @@ from orchestrion.nn.activations import activation
 from orchestrion.nn.adain import adaptive_norms, collecting, forget_styles
 from orchestrion.nn.discriminators import waveform_discriminator
 from orchestrion.nn.filtered_noise import StreamedNoise
-from orchestrion.nn.latent_maps import FromCoordinates, ToCoordinates
+from orchestrion.nn.latent_maps import FromAngles, FromCoordinates, ToAngles, ToCoordinates
+from orchestrion.nn.latent_prior import LatentPrior
 from orchestrion.nn.latent_space import LatentSpace
 from orchestrion.nn.mel_front import MelFront
 from orchestrion.nn.residual_autoencoder import ResidualDecoder, ResidualEncoder
 from orchestrion.nn.streamed_pqmf import StreamedAnalysis, StreamedMel, StreamedSynthesis
 from orchestrion.nn.streaming import Place, Plan, StreamedSequence
 from orchestrion.nn.strided_autoencoder import HeadedDecoder, StridedEncoder
-from orchestrion.paradigms.bottlenecks import Bottled
+from orchestrion.paradigms.bottlenecks import Bottled, Sphere
 from orchestrion.paradigms.bottlenecks import bottleneck as _bottleneck
 from orchestrion.paradigms.spectral import a_weighted_loudness, spectral_distance
 from orchestrion.systems.card import Card
@@ -96,6 +97,8 @@ class RAVE(StreamingCodec, System):
             (not in the paper).
         programs, minutes: General MIDI programs that scores are played with for training, and how much of them; sound
             is taken as it is.
+        prior_dims, prior_bins, prior_width, prior_skip, prior_layers, prior_steps: of the prior over so many principal
+            coordinates, and steps of its training after the other two; 0 dimensions: no prior.
         precision, average_decay: "float32" or "bfloat16"; of the average of weights, None for none.
         quirks: "official" gives sound one sub-band frame late, reflects the ends of sound before mel spectrograms, and
             reckons delays as the published code does.
@@ -189,6 +192,12 @@ class RAVE(StreamingCodec, System):
         mean_gain: float = 1.0,
         programs: Sequence[int] = (48, 52),
         minutes: float = 30.0,
+        prior_dims: int = 0,
+        prior_bins: int = 32,
+        prior_width: int = 512,
+        prior_skip: int = 256,
+        prior_layers: int = 10,
+        prior_steps: int = 100_000,
         precision: str = "float32",
         average_decay: float | None = None,
         quirks: str = "none",
@@ -247,6 +256,14 @@ class RAVE(StreamingCodec, System):
             weight = last.weight if layout == "headed" else last.parametrizations.weight.original0
             weight.data[:latent] *= mean_gain
         self.space = LatentSpace(latent, measure=fidelity_of)
+        if not 0 <= prior_dims <= latent:
+            raise OptionError(f"A prior over {prior_dims} of {latent} dimensions cannot be made.")
+        self.prior = (
+            LatentPrior(dims=prior_dims, bins=prior_bins, width=prior_width, skip=prior_skip, layers=prior_layers)
+            if prior_dims
+            else None
+        )
+        self.prior_steps = prior_steps
         self.register_buffer("second_stage", torch.zeros(()))
         self.latent_size, self.fidelity = latent_size, fidelity
         self.discriminator_options: dict[str, Any] = {
@@ -272,6 +289,11 @@ class RAVE(StreamingCodec, System):
         self.precision, self.average_decay = precision, average_decay
 
     # Networks (section 3.2) -----------------------------------------------------------------------------------------
+
+    @property
+    def spherical(self) -> bool:
+        """Whether latents have unit length, and go out as angles."""
+        return isinstance(self.bottleneck, Sphere)
 
     def encoder_input(self, x: Float[Tensor, "batch channels samples"]) -> Float[Tensor, "batch wide frames"]:
         """What the encoder reads of waveforms, whose length must be a multiple of `ratio`."""
@@ -331,7 +353,8 @@ class RAVE(StreamingCodec, System):
         with torch.no_grad():
             bands = self.pqmf.analyse(x)
         made_bands = (made if self.output == "bands" else self.pqmf.analyse(y))[..., : bands.shape[-1]]
-        left, right = valid[0] // self.pqmf.bands, -(-valid[1] // self.pqmf.bands)
+        wide = bands.shape[1] if self.quirks == "official" else self.pqmf.bands  # it counts the channels as bands
+        left, right = valid[0] // wide, -(-valid[1] // wide)
         inside = slice(left, bands.shape[-1] - right)
         paper = self.distance == "frobenius"
         options = {"linear": self.distance, "log_floor": self.log_floor, "normalized": paper, "overlap": self.overlap}
@@ -395,6 +418,10 @@ class RAVE(StreamingCodec, System):
         Raises:
             OptionError: there are not so many.
         """
+        if self.spherical:
+            if latent_size not in (None, self.latent - 1):
+                raise OptionError(f"A latent on a sphere is always {self.latent - 1} angles; leave its size out.")
+            return self.latent - 1
         if latent_size is None and fidelity is None:
             latent_size = self.latent_size
         if latent_size is None and self.bottleneck.widths == 2 and bool(self.space.fidelity.any()):
@@ -421,7 +448,9 @@ class RAVE(StreamingCodec, System):
             place = Place(place.rate)
         network, place = plan.build(self.encoder, place)
         size = self.exported(latent_size, fidelity)
-        to, place = plan.build(ToCoordinates(self.bottleneck.point, self.space, size), place)
+        point = self.bottleneck.point
+        map_ = ToAngles(point) if self.spherical else ToCoordinates(point, self.space, size)
+        to, place = plan.build(map_, place)
         module = StreamedSequence([*parts, network, to]).eval().to(self.device)
         return StreamingNetwork(module, plan, Place(self.ratio), place)
 
@@ -437,7 +466,8 @@ class RAVE(StreamingCodec, System):
         """
         self.eval()
         plan, place = Plan(exact=self.quirks != "official"), Place(1, late)
-        source = FromCoordinates(self.space, self.exported(latent_size), self.noise_channels)
+        size = self.exported(latent_size)
+        source = FromAngles() if self.spherical else FromCoordinates(self.space, size, self.noise_channels)
         if isinstance(self.decoder, HeadedDecoder):
             self.decoder.noisy = bool(self.get_buffer("second_stage"))
         network, place = plan.build(self.decoder, place)
@@ -503,6 +533,23 @@ class RAVE(StreamingCodec, System):
             latents = self.encode(audio, progress=progress)
             made = self.decode(latents, seed=seed, progress=progress)
         return Sound(made, {"latent_size": latents.values.shape[1], "latent_rate": latents.rate})
+
+    def improvise(self, *, seconds: float, seed: int = 0, temperature: float = 1.0) -> Sound:
+        """Sound out of nothing, from the prior (section 5.3).
+
+        Raises:
+            OptionError: the system has no prior, or a number is out of range.
+        """
+        if self.prior is None:
+            raise OptionError("This system has no prior; train one with `--set prior_dims=8`.")
+        if not 0 < seconds <= 3600:
+            raise OptionError(f"{seconds:g} seconds cannot be made; give more than 0 and at most an hour.")
+        self.eval()
+        frames = max(round(seconds * self.rate / self.ratio), 1)
+        generator = torch.Generator(self.device).manual_seed(seed)
+        drawn = self.prior.sample(frames, temperature=temperature, generator=generator)
+        latents = Latents(drawn.cpu().numpy(), self.rate / self.ratio, self.rate, frames * self.ratio, self.codec)
+        return Sound(self.decode(latents, seed=seed), {"dims": self.prior.dims, "temperature": temperature})
 
     @contextmanager
     def styled(self, source: Audio, target: Audio | None) -> Iterator[None]:

@@ -177,6 +177,14 @@ class Training:
         }
         return Loss(value, len(batch.audio), means)
 
+    def foresee(self, batch: Crops, noise: Tensor | None = None) -> Loss:
+        """The prior's: cross-entropy of the next frame of principal coordinates of drawn latents (section 5.3)."""
+        model = self.model
+        assert model.prior is not None
+        with torch.no_grad():
+            z = model.space.rotate(model.draw(batch.audio, noise).z, model.prior.dims)
+        return Loss(model.prior.loss(z), len(batch.audio))
+
     def _drawn(self, batch: Crops, noise: Tensor | None):
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.model.freeze):
             return self.model.draw(batch.audio, noise)
@@ -224,6 +232,10 @@ def stages(model: RAVE, train: Sequence[Piece], validation: Sequence[Piece]) -> 
 
     every = model.discriminator_every
     common = {"data": sounds, "precision": model.precision, "ema": model.average_decay, "validate": validate}
+    last: list[Stage] = []
+    if model.prior is not None:
+        prior = Objective("prior", training.foresee, model.prior.parameters(), adam(1e-4), clip=None)
+        last = [Stage(name="prior", steps=model.prior_steps, data=sounds, objectives=[prior])]
     return [
         Stage(
             name="representation",
@@ -254,6 +266,7 @@ def stages(model: RAVE, train: Sequence[Piece], validation: Sequence[Piece]) -> 
             start=open_second_stage,
             **common,
         ),
+        *last,
     ]  # fmt: skip
 
 

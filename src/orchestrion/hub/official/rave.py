@@ -395,3 +395,18 @@ def _scripted(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"The model {path} cannot be read as TorchScript ({type(error).__name__}).") from error
     held = {re.sub(r"^_rave\.|^model\.", "", key): value for key, value in module.state_dict().items()}
     return {key: value for key, value in held.items() if not key.endswith("_params")}
+
+
+def prior_arguments(official: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of `nn.latent_prior.LatentPrior` from those of the published prior, whose number of dimensions is
+    rounded up to a power of two."""
+    names = {
+        "resolution": "bins",
+        "res_size": "width",
+        "skp_size": "skip",
+        "kernel_size": "kernel_size",
+        "cycle_size": "cycle",
+        "n_layers": "layers",
+    }
+    ours = {names[name]: value for name, value in official.items() if name in names}
+    return {**ours, "dims": 1 << (int(official["latent_size"]) - 1).bit_length()}

@@ -56,6 +56,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
         "dilations": ((1, 1), (3, 1), (9, 1)),
         "discriminator": "melgan",
         "discriminator_capacity": 16,
+        "matching_weight": 30.0,  # 10, summed over three scales
         "distance": "frobenius",
         "loudness_weight": 1.0,
         "crop": 65536,
