@@ -66,8 +66,8 @@ class StreamingCodec:
         Raises:
             OptionError: the network cannot stream, or the number of channels does not fit.
         """
-        rows, rest = divmod(channels or self.channels, self.channels)
-        if rest or not rows:
+        rows, rest = divmod(self.channels if channels is None else channels, self.channels)
+        if rest or rows < 1:
             raise OptionError(f"A system of {self.channels} channels cannot stream {channels} channels.")
         encoder = self.streaming_encoder(latent_size=latent_size)
         decoder = self.streaming_decoder(latent_size=latent_size, late=encoder.after.late, seed=seed)

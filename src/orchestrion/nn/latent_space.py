@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from orchestrion.errors import OptionError
-
-Measure = Literal["variance", "singular_values"]
 
 
 class LatentSpace(nn.Module):
@@ -27,12 +23,12 @@ class LatentSpace(nn.Module):
     axes: Tensor
     fidelity: Tensor
 
-    def __init__(self, dim: int, *, measure: Measure = "variance") -> None:
+    def __init__(self, dim: int, *, measure: str = "variance") -> None:
         super().__init__()
         if measure not in ("variance", "singular_values"):
             raise OptionError(f"Fidelity is a share of 'variance' or of 'singular_values', not of {measure!r}.")
         self.dim = dim
-        self.measure: Measure = measure
+        self.measure: str = measure
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("axes", torch.eye(dim))
         self.register_buffer("fidelity", torch.zeros(dim))

@@ -262,7 +262,7 @@ class StreamedRecurrent(nn.Module):
         self.gru, self.slot, self.gate = gru, slot, gate
 
     def forward(self, x: Tensor, state: list[Tensor], present: Tensor) -> Tensor:
-        here = self.gate.here(x.shape[0], state, present)
+        here = self.gate.here(x, state, present)
         hidden = state[self.slot].permute(2, 0, 1).contiguous()
         x = x.transpose(1, 2)
         if here is None:

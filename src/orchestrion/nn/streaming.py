@@ -213,16 +213,20 @@ class Gate(nn.Module):
         self.slot = plan.slot(1, place.late) if plan.exact and place.late else -1
 
     def forward(self, x: Tensor, state: list[Tensor], present: Tensor) -> Tensor:
-        here = self.here(x.shape[0], state, present)
+        here = self.here(x, state, present)
         return x if here is None else torch.where(here > 0, x, 0.0)
 
-    def here(self, batch: int, state: list[Tensor], present: Tensor) -> Tensor | None:
-        """Which frames of this block are inside the sound [batch or 1, 1, frames]; None: all."""
+    def here(self, x: Tensor, state: list[Tensor], present: Tensor) -> Tensor | None:
+        """Which frames of this block are inside the sound [batch or 1, 1, frames]; None: all.
+
+        Args:
+            x: the block, for its batch.
+        """
         if not self.works or present.shape[-1] == 0:
             return None
         here = present.repeat_interleave(self.rate, -1)
         if self.late:
-            line = torch.cat([state[self.slot], here.expand(batch, 1, here.shape[-1])], -1)
+            line = torch.cat([state[self.slot], here.expand(x.shape[0], 1, here.shape[-1])], -1)
             state[self.slot] = line[..., here.shape[-1] :].clone()
             here = line[..., : here.shape[-1]]
         return here

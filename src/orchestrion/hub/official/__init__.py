@@ -5,7 +5,8 @@ A module of this package, named as its system, has
   needs beside it, its `licence`, the authors' `code`, and the official constructor `arguments` where they are not the
   defaults;
 - `read(path)`: the tensors of an official file in our names, read without running anything in it;
-- `arguments(official)`: our constructor arguments from the official ones.
+- `arguments(official)`: our constructor arguments from the official ones;
+- `arguments_of(path)`, where a configuration that lies beside the file says how its network was made: the same.
 """
 
 from __future__ import annotations
@@ -55,9 +56,11 @@ def official_path(name: str, *, file: str | Path | None = None) -> Path:
         official = _fetch(name, source["repository"], source["file"], variable)
         for beside in source.get("files", ()):
             _fetch(name, source["repository"], beside, variable)
+    told = getattr(module, "arguments_of", None)
+    found = module.arguments(source.get("arguments", {})) if told is None else told(official)
     header = {
         "system": name,
-        "arguments": json.dumps(module.arguments(source.get("arguments", {}))),
+        "arguments": json.dumps(found),
         "licence": str(source.get("licence")),
         "source": f"{source['repository']}/{source['file']}" if own is None else official.name,
         "source_sha256": file_hash(official),

@@ -119,19 +119,21 @@ def convert_prior(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return ours
 
 
-def with_norms(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def with_norms(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights that an export has freed of their normalisation, split into length and direction again.
 
     Args:
-        wanted: a state dict of the network they are for.
+        state: in our names.
     """
+    residual = any(key.startswith("encoder.") and ".body." in key for key in state)
+    normed = ("encoder.", "decoder.") if residual else ("decoder.",)
     split = dict(state)
     for key, value in state.items():
-        length, direction = (key.removesuffix("weight") + name for _, name in _NORMS)
-        if key.endswith(".weight") and length in wanted:
+        if key.endswith(".weight") and value.dim() == 3 and key.startswith(normed) and ".noise." not in key:
+            length, direction = (key.removesuffix("weight") + name for _, name in _NORMS)
             del split[key]
             split[direction] = value
-            split[length] = value.flatten(1).norm(dim=1).view(-1, *[1] * (value.dim() - 1))
+            split[length] = value.flatten(1).norm(dim=1).view(-1, 1, 1)
     return split
 
 
@@ -384,6 +386,7 @@ def read(path: str | Path, *, ema: bool = True) -> dict[str, Tensor]:
         state = held.get("state_dict", held)
         averaged = dict((held.get("callbacks") or {}).get("EMA") or {}) if ema else {}
     ours = convert({**state, **{key: value for key, value in averaged.items() if key in state}})
+    ours = with_norms(ours) if path.suffix == ".ts" else ours
     return {key: value for key, value in ours.items() if not key.startswith("discriminator.")}
 
 
