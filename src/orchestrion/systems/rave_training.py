@@ -21,7 +21,7 @@ from orchestrion.media.audio import Audio, read_audio
 from orchestrion.paradigms.adversarial import feature_matching, hinge_discriminator, hinge_generator
 from orchestrion.paradigms.variational import log_interpolated
 from orchestrion.training.schedules import ramp
-from orchestrion.training.stage import Loss, Objective, Share, Stage
+from orchestrion.training.stage import Data, Loss, Objective, Share, Stage
 
 if TYPE_CHECKING:
     from orchestrion.data.piece import Piece
@@ -211,6 +211,16 @@ def stages(model: RAVE, train: Sequence[Piece], validation: Sequence[Piece]) -> 
     """
     sounds = Sounds(model, train, minutes=model.minutes, seed=0)
     held_out = Sounds(model, validation, minutes=min(model.minutes, 3.0), seed=1).plain(VALIDATION_CROPS)
+    return stages_on(model, sounds, held_out)
+
+
+def stages_on(model: RAVE, sounds: Data, held_out: Float[Tensor, "batch channels samples"]) -> list[Stage]:
+    """The stages on crops that are there.
+
+    Args:
+        sounds: batches by step.
+        held_out: crops for figures and for the principal axes.
+    """
     discriminator = model.discriminator().to(model.device)
     training = Training(model, discriminator)
     encoder, decoder = list(model.encoder.parameters()), list(model.decoder.parameters())
