@@ -16,6 +16,7 @@ from orchestrion.codecs.overlap import overlap_add
 from orchestrion.codecs.seanet import SeanetDecoder, SeanetEncoder
 from orchestrion.codecs.vocos import Vocos
 from orchestrion.codecs.waveform_codec import fold_weight_norm
+from orchestrion.codecs.xcodec import XCodec
 from orchestrion.errors import InputError, OptionError
 from orchestrion.media.audio import Audio
 from orchestrion.nn.padded_convolution import PaddedConv1d, PaddedConvTranspose1d, pad_signal
@@ -56,12 +57,31 @@ def small_encodec(*, channels=1, segment=None, normalize=False, causal=True):
     return made.eval()
 
 
+def small_xcodec():
+    from transformers import HubertConfig, HubertModel
+
+    torch.manual_seed(4)
+    speech = HubertConfig(
+        hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, conv_dim=(4,) * 7,
+        num_conv_pos_embeddings=4, num_conv_pos_embedding_groups=2,
+    )  # fmt: skip
+    made = XCodec(
+        encoder_width=2, strides=(8, 5, 4, 2), latent=4, decoder_width=16, semantic=HubertModel(speech),
+        semantic_width=8, books=2, size=16, bandwidths=(0.2, 0.4), window=8,
+    )  # fmt: skip
+    for book in made.quantizer.books:
+        book.table.normal_(std=0.3)
+        book.started.fill_(1.0)
+    return made.eval()
+
+
 def sound(samples, channels=1, rate=RATE, seed=0):
     rng = np.random.default_rng(seed)
     return Audio((0.3 * rng.standard_normal((channels, samples))).astype(np.float32), rate)
 
 
 CODECS = {
+    "xcodec": small_xcodec,
     "dac": small_dac,
     "oobleck": small_oobleck,
     "encodec": small_encodec,
@@ -198,6 +218,17 @@ def test_folded_weights_give_the_same_sound():
     fold_weight_norm(codec)
     assert sum(p.numel() for p in codec.parameters()) < count
     np.testing.assert_allclose(codec.decode(latents).samples, before, atol=1e-5)
+
+
+def test_the_speech_model_of_xcodec_stays_as_it_is_while_the_rest_trains():
+    codec = small_xcodec().train()
+    assert not codec.semantic.training
+    made = codec(torch.randn(2, 1, 1600))
+    loss = made.wave.square().mean() + (made.restored - made.features).square().mean() + made.quantized.commitment
+    loss.backward()
+    assert all(p.grad is None for p in codec.semantic.parameters())
+    for part in (codec.encoder, codec.feature_encoder, codec.feature_decoder, codec.join, codec.decoder):
+        assert any(float(p.grad.abs().sum()) > 0 for p in part.parameters())
 
 
 def test_dac_trains_encoder_codebooks_and_decoder():
