@@ -31,7 +31,9 @@ def table(systems: tuple[dict[str, Any], ...], *, folder: str) -> str:
     """A row for each system, linked to its page in `folder`."""
     rows = ["| system | paper | does | sizes | weights |", "|---|---|---|---|---|"]
     for one in systems:
-        sizes = ", ".join(f"`{name}` {one['presets'][name] / 1e6:.1f} M" for name in ("mini", "paper"))
+        sizes = ", ".join(
+            f"`{name}` {one['presets'][name] / 1e6:.1f} M" for name in ("mini", "paper") if name in one["presets"]
+        )
         paper = f"[{one['arxiv']}](https://arxiv.org/abs/{one['arxiv']})" if one.get("arxiv") else "–"
         weights = "in the package" if one["bundled"] else "train them"
         link = f"[{one['name']}]({folder}{one['name']}.md)"

@@ -50,8 +50,8 @@ class Running:
     def __init__(self, network: StreamingNetwork, batch: int) -> None:
         self.network = network
         weight = next(iter(network.module.parameters()), torch.zeros(0))
-        self.batch, self._like = batch, weight
-        self.state = network.plan.state(batch, like=weight)
+        self.batch, self._like = batch, torch.zeros(0, device=weight.device)
+        self.state = network.plan.state(batch, like=self._like)
         self.steps = 0
         self._settles = network.settles
 
@@ -71,7 +71,6 @@ class Running:
         if block.shape[-1] % rate or not block.shape[-1]:
             raise OptionError(f"A block has {block.shape[-1]} frames; give a multiple of {rate}.")
         steps = block.shape[-1] // rate
-        block = block.to(self._like.dtype)
         inside = present and self.steps >= self._settles
         here = block.new_full((1, 1, 0 if inside else steps), 1.0 if present else 0.0)
         made = self.network.module(block, self.state, here)

@@ -46,12 +46,19 @@ class StreamingCodec:
     codec: Any
     device: Any
 
-    def streaming_encoder(self, *, latent_size: int | None = None, fidelity: float | None = None) -> StreamingNetwork:
+    def streaming_encoder(
+        self, *, latent_size: int | None = None, fidelity: float | None = None, precision: str = "float32"
+    ) -> StreamingNetwork:
         """Waveforms to latents."""
         raise NotImplementedError
 
     def streaming_decoder(
-        self, *, latent_size: int | None = None, late: int = 0, seed: int | None = None
+        self,
+        *,
+        latent_size: int | None = None,
+        late: int = 0,
+        seed: int | None = None,
+        precision: str = "float32",
     ) -> StreamingNetwork:
         """Latents to waveforms."""
         raise NotImplementedError
@@ -74,19 +81,31 @@ class StreamingCodec:
         return CodecStream(encoder, decoder, rows=rows, channels=self.channels)
 
     def encoding(
-        self, blocks: Iterable[Audio], *, latent_size: int | None = None, fidelity: float | None = None
+        self,
+        blocks: Iterable[Audio],
+        *,
+        latent_size: int | None = None,
+        fidelity: float | None = None,
+        precision: str = "float32",
     ) -> Encoding:
         """Latents of a sound that comes in blocks, as they come."""
-        return Encoding(self, blocks, latent_size=latent_size, fidelity=fidelity)
+        network = self.streaming_encoder(latent_size=latent_size, fidelity=fidelity, precision=precision)
+        return Encoding(self, network, blocks)
 
     def decoding(
-        self, blocks: Iterable[Float[np.ndarray, "rows dim frames"]], *, size: int, seed: int = 0
+        self,
+        blocks: Iterable[Float[np.ndarray, "rows dim frames"]],
+        *,
+        size: int,
+        seed: int = 0,
+        precision: str = "float32",
     ) -> Iterator[Float[np.ndarray, "channels samples"]]:
         """The sound of latents that come in blocks, as it comes.
 
         Args:
             size: dimensions of the latents.
             seed: of the noise.
+            precision: of the convolutions.
         """
         run: Running | None = None
 
@@ -101,7 +120,7 @@ class StreamingCodec:
         first = next(parts, None)
         if first is None:
             return
-        run = self.streaming_decoder(latent_size=size, seed=seed).run(len(first))
+        run = self.streaming_decoder(latent_size=size, seed=seed, precision=precision).run(len(first))
         with torch.inference_mode():
             for made in run.whole(_again(first, parts)):
                 yield made.float().flatten(0, 1).cpu().numpy()
@@ -128,14 +147,11 @@ class Encoding:
 
     Attributes:
         samples: of the sound at the codec's rate, so far.
-        size: dimensions.
+        channels: of the sound.
     """
 
-    def __init__(
-        self, codec: StreamingCodec, blocks: Iterable[Audio], *, latent_size: int | None, fidelity: float | None
-    ) -> None:
-        self._codec, self._blocks = codec, blocks
-        self._network = codec.streaming_encoder(latent_size=latent_size, fidelity=fidelity)
+    def __init__(self, codec: StreamingCodec, network: StreamingNetwork, blocks: Iterable[Audio]) -> None:
+        self._codec, self._network, self._blocks = codec, network, blocks
         self.samples = 0
         self.channels = 0
 

@@ -234,7 +234,7 @@ class StreamedMix(nn.Module):
 
     def forward(self, x: Tensor, state: list[Tensor], present: Tensor) -> Tensor:
         hidden = self.trunk(x, state, present)
-        made = [head(hidden, state, present) for head in self.heads]
+        made = [head(hidden, state, present).float() for head in self.heads]
         return _mixed(made[0], made[1] if len(made) > 1 else None, self.modulated)
 
 

@@ -123,8 +123,8 @@ def run(
             "made for samples, which takes 16 times as many steps; medians of five, interleaved, in one thread.",
             "Streams: latents and sound of a held-out crop, block by block, against the whole, from the first sample "
             "to the last, shifted by the delay that was computed; mean latents, all coordinates.",
-            "Filter bank: signal-to-noise ratio of white noise, which all frequencies have the same share in, away from "
-            "the ends. The figures show that of held-out sound as well, whose lowest tones come back less well.",
+            "Filter bank: signal-to-noise ratio of white noise, which all frequencies have the same share in, away "
+            "from the ends. The figures show that of held-out sound as well, whose lowest tones come back less well.",
         ),
         command="orchestrion reproduce rave --seeds " + ",".join(map(str, seeds)),
         seeds=tuple(seeds),

@@ -252,7 +252,7 @@ class RAVE(StreamingCodec, System):
                 noise_hidden=noise_hidden, noise_points=noise_points, **shared,
             )  # fmt: skip
         if mean_gain != 1 and widths == 2:
-            last = self.encoder.net[-1]
+            last: Any = self.encoder.net[-1]
             weight = last.weight if layout == "headed" else last.parametrizations.weight.original0
             weight.data[:latent] *= mean_gain
         self.space = LatentSpace(latent, measure=fidelity_of)
@@ -431,8 +431,15 @@ class RAVE(StreamingCodec, System):
             raise OptionError(f"There are {self.latent} latent dimensions, so {size} cannot be exported.")
         return size
 
-    def streaming_encoder(self, *, latent_size: int | None = None, fidelity: float | None = None) -> StreamingNetwork:
-        """Waveforms to principal coordinates of the posterior's means, block by block."""
+    def streaming_encoder(
+        self, *, latent_size: int | None = None, fidelity: float | None = None, precision: str = "float32"
+    ) -> StreamingNetwork:
+        """Waveforms to principal coordinates of the posterior's means, block by block.
+
+        Args:
+            latent_size, fidelity: as of `exported`.
+            precision: of the convolutions, but for those of the filter bank: "float32" or "bfloat16".
+        """
         self.eval()
         plan, place = Plan(exact=self.quirks != "official"), Place(self.ratio)
         parts: list[nn.Module] = []
@@ -446,7 +453,7 @@ class RAVE(StreamingCodec, System):
             place = front.place
         if not plan.exact:  # the published encoder does not know that the filter bank made its input late
             place = Place(place.rate)
-        network, place = plan.build(self.encoder, place)
+        network, place = plan.build_in(self.encoder, place, _dtype(precision))
         size = self.exported(latent_size, fidelity)
         point = self.bottleneck.point
         map_ = ToAngles(point) if self.spherical else ToCoordinates(point, self.space, size)
@@ -455,7 +462,12 @@ class RAVE(StreamingCodec, System):
         return StreamingNetwork(module, plan, Place(self.ratio), place)
 
     def streaming_decoder(
-        self, *, latent_size: int | None = None, late: int = 0, seed: int | None = None
+        self,
+        *,
+        latent_size: int | None = None,
+        late: int = 0,
+        seed: int | None = None,
+        precision: str = "float32",
     ) -> StreamingNetwork:
         """Principal coordinates to waveforms, block by block.
 
@@ -463,6 +475,7 @@ class RAVE(StreamingCodec, System):
             latent_size: coordinates that are given.
             late: frames by which they come late.
             seed: of the noise; None: torch's own generator draws it.
+            precision: as of `streaming_encoder`.
         """
         self.eval()
         plan, place = Plan(exact=self.quirks != "official"), Place(1, late)
@@ -470,7 +483,7 @@ class RAVE(StreamingCodec, System):
         source = FromAngles() if self.spherical else FromCoordinates(self.space, size, self.noise_channels)
         if isinstance(self.decoder, HeadedDecoder):
             self.decoder.noisy = bool(self.get_buffer("second_stage"))
-        network, place = plan.build(self.decoder, place)
+        network, place = plan.build_in(self.decoder, place, _dtype(precision))
         parts: list[nn.Module] = [plan.build(source, place)[0], network]
         if self.output == "bands" and self.pqmf.bands > 1:
             back = StreamedSynthesis(self.pqmf, plan, place, channels=self.channels)
@@ -492,21 +505,26 @@ class RAVE(StreamingCodec, System):
         progress: Progress | None = None,
         latent_size: int | None = None,
         fidelity: float | None = None,
+        precision: str = "float32",
     ) -> Latents:
         """Principal coordinates of the posterior's means; the published export takes a sample of it instead.
 
         Args:
             seed: without effect, since nothing is drawn.
             latent_size, fidelity: how many coordinates, as of `exported`.
+            precision: as of `streaming_encoder`.
 
         Raises:
             InputError: the sound is empty or holds samples that are no numbers.
         """
-        encoding = self.encoding(_told([audio], progress), latent_size=latent_size, fidelity=fidelity)
+        told = _told([audio], progress)
+        encoding = self.encoding(told, latent_size=latent_size, fidelity=fidelity, precision=precision)
         values = np.concatenate(list(encoding), axis=-1)
         return Latents(values, self.rate / self.ratio, self.rate, encoding.samples, self.codec)
 
-    def decode(self, latents: Latents, *, seed: int = 0, progress: Progress | None = None) -> Audio:
+    def decode(
+        self, latents: Latents, *, seed: int = 0, progress: Progress | None = None, precision: str = "float32"
+    ) -> Audio:
         """The sound of latents; coordinates that are missing, and the noise, are drawn with `seed`, anew for each
         channel.
 
@@ -514,7 +532,8 @@ class RAVE(StreamingCodec, System):
             InputError: as `check_latents`.
         """
         self.check_latents(latents)
-        parts = self.decoding(_told([latents.values], progress), size=latents.values.shape[1], seed=seed)
+        told, size = _told([latents.values], progress), latents.values.shape[1]
+        parts = self.decoding(told, size=size, seed=seed, precision=precision)
         return Audio(np.ascontiguousarray(np.concatenate(list(parts), axis=1)[:, : latents.samples]), self.rate)
 
     def transfer(
@@ -588,6 +607,11 @@ def _told(parts: Sequence[Any], progress: Progress | None) -> Iterator[Any]:
         yield part
         if progress is not None:
             progress(number + 1, len(parts))
+
+
+def _dtype(precision: str) -> torch.dtype:
+    _choose("precision", precision, ("float32", "bfloat16"))
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
 def _choose(name: str, value: str, known: Sequence[str]) -> None:
