@@ -28,18 +28,17 @@ from pathlib import Path
 
 import torch
 
-STREAMS = ("float32", "bfloat16")
 RATE_V1, RATE_V2 = 48000, 44100
 
 
-def stream(precision: str, seconds: float, block: int) -> Callable[[], None]:
+def stream(seconds: float, block: int) -> Callable[[], None]:
     """Makes so much sound with the decoder of version 1 at 48 kHz, noise and filter bank included."""
     from orchestrion.systems.rave import RAVE
 
     torch.manual_seed(0)
     model = RAVE.from_preset("v1", rate=RATE_V1)
     model.second_stage.fill_(1.0)
-    network = model.streaming_decoder(latent_size=128, precision=precision)
+    network = model.streaming_decoder(latent_size=128)
     steps = round(seconds * RATE_V1 / model.ratio)
     z = torch.randn(1, 128, steps)
 
@@ -134,9 +133,9 @@ def codecs(checkout: str | None, cached: str | None, seconds: float) -> dict[str
     x = 0.1 * torch.randn(1, 1, int(seconds * RATE_V2) // 2048 * 2048)
     audio = Audio(x[0].numpy(), RATE_V2)
 
-    def ours(precision: str) -> torch.Tensor:
-        latents = model.encode(audio, latent_size=128, precision=precision)
-        return torch.from_numpy(model.decode(latents, precision=precision).samples)[None]
+    def ours() -> torch.Tensor:
+        latents = model.encode(audio, latent_size=128)
+        return torch.from_numpy(model.decode(latents).samples)[None]
 
     ways: dict[str, Callable[[], torch.Tensor]] = {}
     if checkout is not None and cached is not None:
@@ -145,8 +144,7 @@ def codecs(checkout: str | None, cached: str | None, seconds: float) -> dict[str
         converted = official.convert(state)
         model.load_state_dict({k: v for k, v in converted.items() if k in model.state_dict()}, strict=False)
         ways["acids-rave"] = torch.inference_mode()(lambda: theirs(x))
-    ways["orchestrion"] = lambda: ours("float32")
-    ways["orchestrion, bfloat16"] = lambda: ours("bfloat16")
+    ways["orchestrion"] = ours
     return ways
 
 
@@ -162,9 +160,9 @@ def interleaved(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str,
     return {name: statistics.median(found) for name, found in times.items()}
 
 
-def memory(what: list[str], given: argparse.Namespace) -> float:
+def memory(what: str, given: argparse.Namespace) -> float:
     """MiB that a process of its own needs at most."""
-    command = [sys.executable, __file__, *([given.checkout, given.cached] if given.checkout else []), "--alone", *what]
+    command = [sys.executable, __file__, *([given.checkout, given.cached] if given.checkout else []), "--alone", what]
     command += ["--seconds", str(given.seconds), "--threads", str(given.threads), "--block", str(given.block)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(done.stdout.split()[-1])
@@ -179,24 +177,21 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--threads", type=int, default=2)
     options.add_argument("--block", type=int, default=8)
-    options.add_argument("--alone", nargs=2, help=argparse.SUPPRESS)
+    options.add_argument("--alone", help=argparse.SUPPRESS)
     given = options.parse_args()
     torch.set_num_threads(given.threads)
     if given.alone:
-        kind, name = given.alone
-        if kind == "stream":
-            stream(name, given.seconds, given.block)()
+        if given.alone == "stream":
+            stream(given.seconds, given.block)()
         else:
-            codecs(given.checkout, given.cached, given.seconds)[name]()
+            codecs(given.checkout, given.cached, given.seconds)[given.alone]()
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         return
-    found = interleaved({name: stream(name, given.seconds, given.block) for name in STREAMS}, given.rounds)
+    seconds = interleaved({"stream": stream(given.seconds, given.block)}, given.rounds)["stream"]
     print(
-        f"v1 decoder at {RATE_V1} Hz, {given.seconds:g} s in blocks of {given.block} frames, {given.threads} threads\n"
+        f"v1 decoder, {given.seconds:g} s at {RATE_V1} Hz in blocks of {given.block} frames, {given.threads} threads: "
+        f"{seconds:.3f} s, {given.seconds / seconds:.1f} × real time, {memory('stream', given):.0f} MiB"
     )
-    print("| precision | seconds | times real time | peak memory, MiB |\n|---|---|---|---|")
-    for name, seconds in found.items():
-        print(f"| {name} | {seconds:.3f} | {given.seconds / seconds:.1f} | {memory(['stream', name], given):.0f} |")
     ways = codecs(given.checkout, given.cached, given.seconds)
     found = interleaved(ways, given.rounds)  # type: ignore[arg-type]
     first = next(iter(found.values()))
@@ -206,7 +201,7 @@ def main() -> None:
     print("| code | seconds | ratio | peak memory, MiB | largest difference |\n|---|---|---|---|---|")
     for name, seconds in found.items():
         differs = float((sounds[name] - reference).abs().max() / reference.abs().max())
-        held = memory(["codec", name], given)
+        held = memory(name, given)
         print(f"| {name} | {seconds:.2f} | {first / seconds:.2f} | {held:.0f} | {differs:.1e} |")
 
 

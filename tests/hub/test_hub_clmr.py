@@ -116,5 +116,5 @@ def test_files_that_are_none(tmp_path):
     with pytest.raises(WeightsError, match="cannot be read safely"):
         official.read(path)
     torch.save([1, 2], path)
-    with pytest.raises(WeightsError, match="holds no weights"):
+    with pytest.raises(WeightsError, match="holds list, not the entries of a network"):
         official.read(path)

@@ -1,6 +1,7 @@
 """A checkpoint of the authors is fetched once, converted, and then the same as if it had been converted by hand."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ import torch
 from orchestrion.errors import WeightsError
 from orchestrion.hub import official
 from orchestrion.hub.official import midicaps as converter
-from orchestrion.hub.weights import read_weights
+from orchestrion.hub.weights import read_foreign, read_weights
 from orchestrion.systems.registry import system_class
 
 
@@ -65,6 +66,36 @@ def test_a_file_of_the_user(hub, published, monkeypatch, tmp_path):
     torch.save({"projection.bias": torch.zeros(5)}, other)
     assert official.official_path("midicaps", file=other) != given
     assert read_weights(given).header["source"] == "pytorch_model.bin"
+
+
+def test_files_beside_the_one_that_is_read_are_fetched_too(tmp_path, monkeypatch):
+    from orchestrion.hub.official import musicldm
+
+    fetched = []
+
+    def download(repository, file):
+        fetched.append(file)
+        (tmp_path / "model_index.json").write_text("{}")
+        return str(tmp_path / file)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    monkeypatch.setattr(musicldm, "read", lambda path: {"weight": torch.zeros(2)})
+    monkeypatch.setenv("ORCHESTRION_CACHE", str(tmp_path / "cache"))
+    official.official_path("musicldm")
+    assert fetched == [musicldm.SOURCE["file"], *musicldm.SOURCE["files"]]
+
+
+def test_foreign_pickles_run_nothing(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "sprung",))
+
+    for number, (held, said) in enumerate([({"a": Trap()}, "safely"), ([1], "holds list")]):
+        path = tmp_path / f"{number}.pt"
+        torch.save(held, path)
+        with pytest.raises(WeightsError, match=said):
+            read_foreign(path)
+    assert not (tmp_path / "sprung").exists()
 
 
 def test_without_network(hub, monkeypatch):

@@ -236,6 +236,14 @@ def test_latent_diffusion_steps():
     assert timesteps(1000, 1000) == list(range(999, -1, -1))
 
 
+def test_trailing_steps_are_as_many_as_asked():
+    for total in range(1, 120):
+        for steps in range(1, total + 1):
+            found = timesteps(total, steps, spacing="trailing")
+            assert len(found) == steps
+            assert 0 <= found[-1] <= found[0] == total - 1
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.integers(1, 300), st.data(), st.sampled_from(["leading", "trailing", "linspace", "strided"]))
 def test_steps_fall_strictly_within_the_table(total, data, spacing):

@@ -23,8 +23,8 @@ from orchestrion.representations.getscore import (
     parse_positions,
 )
 from orchestrion.representations.getscore_conditions import choose_tracks
-from orchestrion.systems.getmusic import published_rate
 from orchestrion.theory import chord_hmm
+from orchestrion.training.schedules import warmup_linear
 
 
 def each(kind):
@@ -155,18 +155,13 @@ def test_chord_inference(folder):
 @each("functions")
 def test_learning_rate(folder):
     case = reference.functions(folder)["learning_rate"]
-    rates = [
-        published_rate(
-            n, peak=case["warmup_lr"], start=case["base_lr"], floor=case["min_lr"], warmup=case["warmup"],
-            steps=case["T_max"], quirks="official",
-        )
-        for n in case["n"]
-    ]  # fmt: skip
-    assert rates == pytest.approx(case["lr"], rel=1e-6)
-    right = [
-        published_rate(n, peak=1.0, start=0.03, floor=0.01, warmup=case["warmup"], steps=case["T_max"])
-        for n in range(1, 3000)
-    ]
+    peak = case["warmup_lr"]
+    published = warmup_linear(
+        case["warmup"], case["T_max"], start=case["base_lr"] / peak, floor=case["min_lr"] / peak, quirks="official"
+    )
+    assert [peak * published(n - 1) for n in case["n"]] == pytest.approx(case["lr"], rel=1e-6)
+    rate = warmup_linear(case["warmup"], case["T_max"], start=0.03, floor=0.01)
+    right = [rate(step) for step in range(2999)]
     assert max(right) == pytest.approx(1.0, abs=1e-12)
     assert all(b >= a for a, b in pairwise(right[: case["warmup"]]))
 

@@ -20,7 +20,6 @@ def report():
             Plot("lines", "Lines", {"loss": [3.0, 2.0, 1.0]}, [0, 1, 2], kind="lines"),
         ),
         method=("Trained on little <data>.",),
-        command="orchestrion reproduce system",
         seeds=(0, 1),
         seconds=90,
     )

@@ -182,7 +182,7 @@ def test_sounds_and_latents_that_cannot_be_coded():
         (np.full((1, 3, 3), np.inf, np.float32), "no numbers"),
     ):
         with pytest.raises(InputError, match=told):
-            model.decode(Latents(values, 1.0, 8000, 10, model.codec))
+            model.decode(Latents(values, 1.0, 8000, 10, model.identity))
     with pytest.raises(InputError, match="made by other:1"):
         model.decode(Latents(latents.values, 1.0, 8000, 10, "other:1"))
     for level in (0.0, 1.0):  # silence and DC

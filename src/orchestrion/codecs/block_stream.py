@@ -50,8 +50,8 @@ class Running:
     def __init__(self, network: StreamingNetwork, batch: int) -> None:
         self.network = network
         weight = next(iter(network.module.parameters()), torch.zeros(0))
-        self.batch, self._like = batch, torch.zeros(0, device=weight.device)
-        self.state = network.plan.state(batch, like=self._like)
+        self.batch, self._like = batch, weight
+        self.state = network.plan.state(batch, like=weight)
         self.steps = 0
         self._settles = network.settles
 

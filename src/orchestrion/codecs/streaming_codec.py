@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,11 +20,12 @@ from orchestrion.media.resampling import resampled
 if TYPE_CHECKING:
     from orchestrion.nn.latent_space import LatentSpace
 
+Progress = Callable[[int, int], None]
 BLOCK = 1 << 15  # samples, about as many as are worked on at once
 Blocks = Iterator[Float[np.ndarray, "rows dim frames"]]
 
 
-class StreamingCodec:
+class StreamingCodec(ABC):
     """What a system gains that has a `streaming_encoder` and a `streaming_decoder`. All work is done block by block:
     what comes out is what the whole network would give for the whole sound, to rounding.
 
@@ -35,7 +37,7 @@ class StreamingCodec:
         channels: of one group.
         ratio: samples of a latent frame.
         latent: most dimensions.
-        codec: names the system and its weights.
+        identity: names the system and its weights.
     """
 
     rate: int
@@ -43,25 +45,22 @@ class StreamingCodec:
     ratio: int
     latent: int
     space: LatentSpace
-    codec: Any
+    identity: Any
     device: Any
 
-    def streaming_encoder(
-        self, *, latent_size: int | None = None, fidelity: float | None = None, precision: str = "float32"
-    ) -> StreamingNetwork:
+    @abstractmethod
+    def streaming_encoder(self, *, latent_size: int | None = None, fidelity: float | None = None) -> StreamingNetwork:
         """Waveforms to latents."""
-        raise NotImplementedError
 
+    @abstractmethod
     def streaming_decoder(
         self,
         *,
         latent_size: int | None = None,
         late: int = 0,
         seed: int | None = None,
-        precision: str = "float32",
     ) -> StreamingNetwork:
         """Latents to waveforms."""
-        raise NotImplementedError
 
     def stream(self, *, channels: int | None = None, seed: int = 0, latent_size: int | None = None) -> CodecStream:
         """Codes sound block by block, as `codecs.codec.Stream` says.
@@ -86,10 +85,9 @@ class StreamingCodec:
         *,
         latent_size: int | None = None,
         fidelity: float | None = None,
-        precision: str = "float32",
     ) -> Encoding:
         """Latents of a sound that comes in blocks, as they come."""
-        network = self.streaming_encoder(latent_size=latent_size, fidelity=fidelity, precision=precision)
+        network = self.streaming_encoder(latent_size=latent_size, fidelity=fidelity)
         return Encoding(self, network, blocks)
 
     def decoding(
@@ -98,14 +96,12 @@ class StreamingCodec:
         *,
         size: int,
         seed: int = 0,
-        precision: str = "float32",
     ) -> Iterator[Float[np.ndarray, "channels samples"]]:
         """The sound of latents that come in blocks, as it comes.
 
         Args:
             size: dimensions of the latents.
             seed: of the noise.
-            precision: of the convolutions.
         """
         run: Running | None = None
 
@@ -120,10 +116,44 @@ class StreamingCodec:
         first = next(parts, None)
         if first is None:
             return
-        run = self.streaming_decoder(latent_size=size, seed=seed, precision=precision).run(len(first))
+        run = self.streaming_decoder(latent_size=size, seed=seed).run(len(first))
         with torch.inference_mode():
             for made in run.whole(_again(first, parts)):
                 yield made.float().flatten(0, 1).cpu().numpy()
+
+    def encode(
+        self,
+        audio: Audio,
+        *,
+        seed: int = 0,
+        progress: Progress | None = None,
+        latent_size: int | None = None,
+        fidelity: float | None = None,
+    ) -> Latents:
+        """Latents of a sound.
+
+        Args:
+            seed: without effect, since nothing is drawn.
+            latent_size, fidelity: how many dimensions, as of `streaming_encoder`.
+
+        Raises:
+            InputError: the sound is empty or holds samples that are no numbers.
+        """
+        told = _told([audio], progress)
+        encoding = self.encoding(told, latent_size=latent_size, fidelity=fidelity)
+        values = np.concatenate(list(encoding), axis=-1)
+        return Latents(values, self.rate / self.ratio, self.rate, encoding.samples, self.identity)
+
+    def decode(self, latents: Latents, *, seed: int = 0, progress: Progress | None = None) -> Audio:
+        """The sound of latents; dimensions that are missing, and the noise, are drawn with `seed`, anew for each row.
+
+        Raises:
+            InputError: as `check_latents`.
+        """
+        self.check_latents(latents)
+        told, size = _told([latents.values], progress), latents.values.shape[1]
+        parts = self.decoding(told, size=size, seed=seed)
+        return Audio(np.ascontiguousarray(np.concatenate(list(parts), axis=1)[:, : latents.samples]), self.rate)
 
     def check_latents(self, latents: Latents) -> None:
         """Refuses latents that cannot be decoded.
@@ -132,8 +162,10 @@ class StreamingCodec:
             InputError: they are empty, no numbers, or of another system or shape.
         """
         values = latents.values
-        if latents.codec != self.codec:
-            raise InputError(f"The latents were made by {latents.codec}, not by {self.codec}; decode them with that.")
+        if latents.codec != self.identity:
+            raise InputError(
+                f"The latents were made by {latents.codec}, not by {self.identity}; decode them with that."
+            )
         if values.ndim != 3 or 0 in values.shape or values.shape[1] > self.latent:
             raise InputError(
                 f"Latents of shape {list(values.shape)} cannot be decoded; they need 1 to {self.latent} dimensions."
@@ -187,6 +219,13 @@ class Encoding:
         samples = np.concatenate([samples, *[samples[-1:]] * lacking])
         rows = np.ascontiguousarray(samples.reshape(-1, self._codec.channels, samples.shape[1]), np.float32)
         return torch.from_numpy(rows).to(self._codec.device)
+
+
+def _told(parts: Sequence[Any], progress: Progress | None) -> Iterator[Any]:
+    for number, part in enumerate(parts):
+        yield part
+        if progress is not None:
+            progress(number + 1, len(parts))
 
 
 def _again(first: Tensor, rest: Iterator[Tensor]) -> Iterator[Tensor]:

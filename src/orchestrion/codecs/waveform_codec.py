@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from math import ceil, prod
 
@@ -18,7 +19,7 @@ from orchestrion.media.audio import Audio
 Progress = Callable[[int, int], None]
 
 
-class WaveformCodec(nn.Module):
+class WaveformCodec(nn.Module, ABC):
     """Sound ↔ frames of numbers or codes.
 
     A codec of one channel codes every channel of a sound on its own. One of two channels codes them in pairs; a channel
@@ -40,13 +41,13 @@ class WaveformCodec(nn.Module):
     window: int
     context: int
 
+    @abstractmethod
     def frames_of(self, wave: Float[Tensor, "rows channels samples"]) -> Shaped[Tensor, "rows dim frames"]:
         """A frame for each `hop_length` samples, of which there is a whole number."""
-        raise NotImplementedError
 
+    @abstractmethod
     def wave_of(self, values: Shaped[Tensor, "rows dim frames"]) -> Float[Tensor, "rows channels samples"]:
         """The sound of frames: at most `hop_length` samples a frame, the first frame's first."""
-        raise NotImplementedError
 
     def check(self, values: Shaped[Tensor, "rows dim frames"]) -> None:
         """Raises:

@@ -83,6 +83,21 @@ def read_header(path: Path) -> dict[str, str]:
         return file.metadata() or {}
 
 
+def read_foreign(path: str | Path) -> Mapping[str, Any]:
+    """What a pickle of another program holds, such as a published checkpoint, read without running anything in it.
+
+    Raises:
+        WeightsError: it cannot be read safely, or holds no named entries.
+    """
+    try:
+        held = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # each kind of damage has its own
+        raise WeightsError(f"The checkpoint {path} cannot be read safely ({type(error).__name__}).") from error
+    if not isinstance(held, Mapping):
+        raise WeightsError(f"The checkpoint {path} holds {type(held).__name__}, not the entries of a network.")
+    return held
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     from safetensors import SafetensorError, safe_open

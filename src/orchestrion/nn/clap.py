@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from orchestrion.analysis.spectra import clap_mel, clap_waveform
-from orchestrion.errors import WeightsError
 from orchestrion.media.audio import Audio
+from orchestrion.nn.text import fetch_tokenizer
 from orchestrion.representations.words import PAD, WordVocabulary
 
 LONGEST = 160  # words of a text that are read by the small towers
@@ -81,7 +81,7 @@ class Clap(nn.Module):
             WeightsError: the tokenizer is not on this machine and cannot be fetched.
         """
         if self._tokenizer is None:
-            self._tokenizer = self._fetch_tokenizer()
+            self._tokenizer = fetch_tokenizer(self.tokenizer_name)
         device = next(self.model.parameters()).device
         held = self._tokenizer(list(texts), return_tensors="pt", padding=True, truncation=True, max_length=512)
         return self.embed_tokens(held.input_ids.to(device), held.attention_mask.to(device))
@@ -102,17 +102,6 @@ class Clap(nn.Module):
         longer = torch.zeros(len(mel), 1, dtype=torch.bool, device=mel.device)
         found = self.model.audio_model(input_features=mel, is_longer=longer)
         return functional.normalize(self.model.audio_projection(found.pooler_output), dim=-1)
-
-    def _fetch_tokenizer(self):
-        from transformers import AutoTokenizer
-
-        try:
-            return AutoTokenizer.from_pretrained(self.tokenizer_name)
-        except (OSError, ValueError) as error:
-            reason = f"The tokenizer of {self.tokenizer_name} is not here and cannot be fetched"
-            raise WeightsError(
-                f"{reason}; connect to the network once, or use a system with weights that ship."
-            ) from error
 
 
 class SmallClap(nn.Module):

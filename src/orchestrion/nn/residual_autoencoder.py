@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import prod
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -46,6 +48,15 @@ def level_dilations(dilations: Dilations, levels: int) -> list[Sequence[int]]:
     return listed[:levels]
 
 
+def residual_units(width: int, dilations: Sequence[int], *, style: bool, **shared: Any) -> list[nn.Module]:
+    """The units of a level, one a dilation, each after an `AdaptiveInstanceNorm` where there is `style`."""
+    layers: list[nn.Module] = []
+    for dilation in dilations:
+        layers += [AdaptiveInstanceNorm(width)] if style else []
+        layers.append(residual_unit(width, dilation=dilation, **shared))
+    return layers
+
+
 class ResidualEncoder(nn.Module):
     """Conv; for each ratio r residual units, activation and conv of kernel 2r and stride r; activation and conv.
 
@@ -82,6 +93,10 @@ class ResidualEncoder(nn.Module):
     ) -> None:
         super().__init__()
         act = act or activation("leaky_relu")
+        units = partial(
+            residual_units, kernel_size=kernel_size, style=style, act=unit_act or act, bias=bias, padding=padding,
+            weight_norm=weight_norm,
+        )  # fmt: skip
 
         def conv(into: int, out: int, size: int, stride: int = 1) -> nn.Module:
             made = Conv1d(into, out, size, stride=stride, bias=bias, padding=padding)
@@ -91,19 +106,7 @@ class ResidualEncoder(nn.Module):
         layers: list[nn.Module] = [conv(in_channels, capacity, 2 * kernel_size + 1)]
         width = capacity
         for ratio, chain in zip(ratios, level_dilations(dilations, len(ratios)), strict=True):
-            for dilation in chain:
-                layers += [AdaptiveInstanceNorm(width)] if style else []
-                layers.append(
-                    residual_unit(
-                        width,
-                        kernel_size=kernel_size,
-                        dilation=dilation,
-                        act=unit_act or act,
-                        bias=bias,
-                        padding=padding,
-                        weight_norm=weight_norm,
-                    )
-                )
+            layers += units(width, chain)
             wider = width * (ratio if keep_dim else 2)
             layers += [act(width), conv(width, wider, 2 * ratio, ratio)]
             width = wider
@@ -156,6 +159,10 @@ class ResidualDecoder(nn.Module):
     ) -> None:
         super().__init__()
         act = act or activation("leaky_relu")
+        units = partial(
+            residual_units, kernel_size=kernel_size, style=style, act=unit_act or act, bias=bias, padding=padding,
+            weight_norm=weight_norm,
+        )  # fmt: skip
         width = capacity * (prod(ratios) if keep_dim else 2 ** len(ratios))
 
         def conv(into: int, out: int, size: int) -> nn.Module:
@@ -168,19 +175,7 @@ class ResidualDecoder(nn.Module):
             up = ConvTranspose1d(width, narrower, 2 * ratio, stride=ratio, bias=bias)
             layers += [act(width), normalised(up, weight_norm_=weight_norm)]
             width = narrower
-            for dilation in chain:
-                layers += [AdaptiveInstanceNorm(width)] if style else []
-                layers.append(
-                    residual_unit(
-                        width,
-                        kernel_size=kernel_size,
-                        dilation=dilation,
-                        act=unit_act or act,
-                        bias=bias,
-                        padding=padding,
-                        weight_norm=weight_norm,
-                    )
-                )
+            layers += units(width, chain)
         layers.append(act(width))
         self.net = nn.Sequential(*layers)
         self.waveform = conv(width, out_channels * (2 if modulated else 1), 2 * kernel_size + 1)
@@ -234,7 +229,7 @@ class StreamedMix(nn.Module):
 
     def forward(self, x: Tensor, state: list[Tensor], present: Tensor) -> Tensor:
         hidden = self.trunk(x, state, present)
-        made = [head(hidden, state, present).float() for head in self.heads]
+        made = [head(hidden, state, present) for head in self.heads]
         return _mixed(made[0], made[1] if len(made) > 1 else None, self.modulated)
 
 

@@ -48,34 +48,16 @@ class Plan:
 
     def __init__(self, *, exact: bool = True) -> None:
         self.exact = exact
-        self.dtype: torch.dtype | None = None
-        """Of what is being built; None: that of the rest."""
         self.shapes: list[tuple[int, int]] = []
-        self._dtypes: list[torch.dtype | None] = []
 
     def slot(self, channels: int, frames: int) -> int:
         """A place for a tensor [batch, channels, frames] in the state, which begins with zeros."""
         self.shapes.append((channels, frames))
-        self._dtypes.append(self.dtype)
         return len(self.shapes) - 1
 
     def state(self, batch: int, *, like: Tensor) -> list[Tensor]:
         """The state of a stream that has not begun."""
-        pairs = zip(self.shapes, self._dtypes, strict=True)
-        return [like.new_zeros(batch, *shape, dtype=dtype or like.dtype) for shape, dtype in pairs]
-
-    def build_in(self, module: nn.Module, place: Place, dtype: torch.dtype) -> tuple[nn.Module, Place]:
-        """As `build`, but the module works in `dtype` and takes and gives what the rest does.
-
-        Raises:
-            OptionError: the module cannot stream.
-        """
-        if dtype == torch.float32:
-            return self.build(module, place)
-        before, self.dtype = self.dtype, dtype
-        built, after = self.build(module, place)
-        self.dtype = before
-        return StreamedSequence([Cast(dtype), built.to(dtype), Cast(torch.float32)]), after
+        return [like.new_zeros(batch, channels, frames) for channels, frames in self.shapes]
 
     def build(self, module: nn.Module, place: Place) -> tuple[nn.Module, Place]:
         """The streaming form of a module at a place, and the place of what it gives.
@@ -158,17 +140,6 @@ class Unchanged(nn.Module):
 
     def forward(self, x: Tensor, state: list[Tensor], present: Tensor) -> Tensor:
         return x
-
-
-class Cast(nn.Module):
-    """Another type of numbers."""
-
-    def __init__(self, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.dtype = dtype
-
-    def forward(self, x: Tensor, state: list[Tensor], present: Tensor) -> Tensor:
-        return x.to(self.dtype)
 
 
 class Pointwise(nn.Module):

@@ -216,6 +216,6 @@ class StreamedHeads(nn.Module):
 
     def forward(self, x: Tensor, state: list[Tensor], present: Tensor) -> Tensor:
         hidden = self.trunk(x, state, present)
-        made = [head(hidden, state, present).float() for head in self.heads]
+        made = [head(hidden, state, present) for head in self.heads]
         signal = torch.tanh(made[0]) * modified_sigmoid(made[1])
         return signal + made[2] if len(made) > 2 else signal

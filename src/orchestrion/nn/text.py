@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -97,19 +98,23 @@ class T5Text(nn.Module):
             WeightsError: the tokenizer is not on this machine and cannot be fetched.
         """
         if self._tokenizer is None:
-            self._tokenizer = self._fetch_tokenizer()
+            self._tokenizer = fetch_tokenizer(self.name)
         device = next(self.model.parameters()).device
         held = self._tokenizer(list(texts), return_tensors="pt", padding=True, truncation=True).to(device)
         out = self.model(input_ids=held.input_ids, attention_mask=held.attention_mask).last_hidden_state
         return out, held.attention_mask.bool()
 
-    def _fetch_tokenizer(self):
-        from transformers import AutoTokenizer
 
-        try:
-            return AutoTokenizer.from_pretrained(self.name)
-        except (OSError, ValueError) as error:
-            reason = f"The tokenizer of {self.name} is not here and cannot be fetched"
-            raise WeightsError(
-                f"{reason}; connect to the network once, or use a system with weights that ship."
-            ) from error
+def fetch_tokenizer(name: str) -> Any:
+    """The tokenizer of a checkpoint on the hub, from the hub's own cache if it is there.
+
+    Raises:
+        WeightsError: it is not on this machine and cannot be fetched.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        reason = f"The tokenizer of {name} is not here and cannot be fetched"
+        raise WeightsError(f"{reason}; connect to the network once, or use a system with weights that ship.") from error

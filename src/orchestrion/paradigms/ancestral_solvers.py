@@ -13,9 +13,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from orchestrion.paradigms.denoisers import Denoiser
-from orchestrion.paradigms.noise import Noise, NoiseSource, noise_from
-from orchestrion.paradigms.one_step_solvers import level_pairs
-from orchestrion.paradigms.samplers import Constrain, SamplerStep, Watch
+from orchestrion.paradigms.noise import NoiseSource, noise_from
+from orchestrion.paradigms.samplers import Constrain, Watch
+from orchestrion.paradigms.solving import Step, walk
 
 
 def ancestral_step(sigma: float, following: float, *, eta: float = 1.0) -> tuple[float, float]:
@@ -26,27 +26,31 @@ def ancestral_step(sigma: float, following: float, *, eta: float = 1.0) -> tuple
     return math.sqrt(following**2 - up**2), up
 
 
-Advance = Callable[[Tensor, Tensor, float, float, Noise], Tensor]
-"""x, clean sample, σ, next σ (above 0), noise → the next x."""
+Descend = Callable[[Tensor, Tensor, float, float], Tensor]
+"""x, clean sample, σ, lower σ (above 0) → x there."""
 
 
-def _solve(
-    advance: Advance,
+def _ancestral(
+    descend: Descend,
     denoiser: Denoiser,
     x: Tensor,
     sigmas: Tensor,
+    eta: float,
+    noise_scale: float,
     noise: NoiseSource,
     constrain: Constrain | None,
     watch: Watch | None,
 ) -> Tensor:
     draw = noise_from(noise)
-    for number, sigma, following in level_pairs(sigmas):
-        x = x if constrain is None else constrain(x, sigma)
-        clean = denoiser(x, sigma)
-        if watch is not None:
-            watch(SamplerStep(number, sigma, x, clean))
-        x = clean if following == 0 else advance(x, clean, sigma, following, draw)
-    return x
+
+    def advance(step: Step, x: Tensor, clean: Tensor) -> Tensor:
+        if step.following == 0:
+            return clean
+        down, up = ancestral_step(step.sigma, step.following, eta=eta)
+        x = clean if down == 0 else descend(x, clean, step.sigma, down)
+        return x + draw(x) * (noise_scale * up) if eta else x
+
+    return walk(advance, denoiser, x, sigmas, constrain=constrain, watch=watch)
 
 
 def _towards(x: Tensor, clean: Tensor, sigma: float, lower: float) -> Tensor:
@@ -66,13 +70,7 @@ def euler_ancestral(
     watch: Watch | None = None,
 ) -> Float[Tensor, "batch ..."]:
     """Euler's rule with fresh noise in each step."""
-
-    def advance(x: Tensor, clean: Tensor, sigma: float, following: float, draw: Noise) -> Tensor:
-        down, up = ancestral_step(sigma, following, eta=eta)
-        x = _towards(x, clean, sigma, down)
-        return x + draw(x) * (noise_scale * up) if eta else x
-
-    return _solve(advance, denoiser, x, sigmas, noise, constrain, watch)
+    return _ancestral(_towards, denoiser, x, sigmas, eta, noise_scale, noise, constrain, watch)
 
 
 def midpoint_ancestral(
@@ -88,17 +86,12 @@ def midpoint_ancestral(
 ) -> Float[Tensor, "batch ..."]:
     """The midpoint rule (DPM-Solver-2) with fresh noise in each step."""
 
-    def advance(x: Tensor, clean: Tensor, sigma: float, following: float, draw: Noise) -> Tensor:
-        down, up = ancestral_step(sigma, following, eta=eta)
-        if down == 0:
-            x = clean
-        else:
-            middle = math.sqrt(sigma * down)
-            between = _towards(x, clean, sigma, middle)
-            x = x + (between - denoiser(between, middle)) / middle * (down - sigma)
-        return x + draw(x) * (noise_scale * up) if eta else x
+    def descend(x: Tensor, clean: Tensor, sigma: float, down: float) -> Tensor:
+        middle = math.sqrt(sigma * down)
+        between = _towards(x, clean, sigma, middle)
+        return x + (between - denoiser(between, middle)) / middle * (down - sigma)
 
-    return _solve(advance, denoiser, x, sigmas, noise, constrain, watch)
+    return _ancestral(descend, denoiser, x, sigmas, eta, noise_scale, noise, constrain, watch)
 
 
 def dpmpp_2s_ancestral(
@@ -114,16 +107,11 @@ def dpmpp_2s_ancestral(
 ) -> Float[Tensor, "batch ..."]:
     """DPM-Solver++(2S) (Lu et al. 2022, algorithm 1, r = ½) with fresh noise; η = 0 is the solver itself."""
 
-    def advance(x: Tensor, clean: Tensor, sigma: float, following: float, draw: Noise) -> Tensor:
-        down, up = ancestral_step(sigma, following, eta=eta)
-        if down == 0:
-            x = clean
-        else:
-            middle = math.sqrt(sigma * down)
-            x = _towards(x, denoiser(_towards(x, clean, sigma, middle), middle), sigma, down)
-        return x + draw(x) * (noise_scale * up) if eta else x
+    def descend(x: Tensor, clean: Tensor, sigma: float, down: float) -> Tensor:
+        middle = math.sqrt(sigma * down)
+        return _towards(x, denoiser(_towards(x, clean, sigma, middle), middle), sigma, down)
 
-    return _solve(advance, denoiser, x, sigmas, noise, constrain, watch)
+    return _ancestral(descend, denoiser, x, sigmas, eta, noise_scale, noise, constrain, watch)
 
 
 def dpmpp_sde(
@@ -143,16 +131,18 @@ def dpmpp_sde(
     Args:
         middle_at: r, where between both ends (in λ) the second call is made.
     """
-    share = 1 / (2 * middle_at)
+    share, draw = 1 / (2 * middle_at), noise_from(noise)
 
-    def descend(x: Tensor, clean: Tensor, sigma: float, following: float, draw: Noise) -> Tensor:
+    def descend(x: Tensor, clean: Tensor, sigma: float, following: float) -> Tensor:
         down, up = ancestral_step(sigma, following, eta=eta)
         x = _towards(x, clean, sigma, down)
         return x + draw(x) * (noise_scale * up) if eta else x
 
-    def advance(x: Tensor, clean: Tensor, sigma: float, following: float, draw: Noise) -> Tensor:
-        middle = sigma ** (1 - middle_at) * following**middle_at
-        there = denoiser(descend(x, clean, sigma, middle, draw), middle)
-        return descend(x, (1 - share) * clean + share * there, sigma, following, draw)
+    def advance(step: Step, x: Tensor, clean: Tensor) -> Tensor:
+        if step.following == 0:
+            return clean
+        middle = step.sigma ** (1 - middle_at) * step.following**middle_at
+        there = denoiser(descend(x, clean, step.sigma, middle), middle)
+        return descend(x, (1 - share) * clean + share * there, step.sigma, step.following)
 
-    return _solve(advance, denoiser, x, sigmas, noise, constrain, watch)
+    return walk(advance, denoiser, x, sigmas, constrain=constrain, watch=watch)

@@ -5,7 +5,6 @@ For any network that is called as network(x, t, condition), with t whole steps o
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,19 +14,19 @@ from torch import Tensor
 
 from orchestrion.paradigms.denoisers import Denoiser, denoiser, schedule_scaling
 from orchestrion.paradigms.guidance import Network, classifier_free
-from orchestrion.paradigms.noise import Noise, NoiseSource, noise_from, normal_like
+from orchestrion.paradigms.known_parts import known_part
+from orchestrion.paradigms.noise import NoiseSource, noise_from, normal_like, start_noise
 from orchestrion.paradigms.parametrisation import (
     Prediction,
     check_parametrisation,
     read_prediction,
     target,
 )
-from orchestrion.paradigms.samplers import Predict, SamplerStep, Watch, ddim, ddpm
+from orchestrion.paradigms.samplers import Predict, Progress, Watch, ddim, ddpm, watching
 from orchestrion.paradigms.schedules import NoiseSchedule, karras_sigmas, timesteps
 from orchestrion.paradigms.sigma_solvers import SOLVERS
 
 WEIGHTINGS = ("uniform", "min_snr", "min_snr_as_epsilon")
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,37 +146,23 @@ class Diffusion:
             noise: draws for all later noise in order of use, in place of the generator: in each step first that of the
                 known part, then the sampler's.
         """
-        if (known is None) != (mask is None):
-            raise ValueError("known and mask go together: give both or neither")
+        part = known_part(known, mask)
         draw = noise_from(generator if noise is None else noise)
         model = classifier_free(network, scale=guidance, unconditional=unconditional, rescale=rescale)
-        if start is None:
-            where = device if device is not None else known.device if known is not None else None
-            start = normal_like(torch.empty(shape, device=where), generator)
-        elif tuple(start.shape) != tuple(shape):
-            raise ValueError(f"start has shape {list(start.shape)} instead of {list(shape)}")
-
-        total = steps
-
-        def seen(step: SamplerStep) -> None:
-            if watch is not None:
-                watch(step)
-            if progress is not None:
-                progress(step.number + 1, total)
-
+        start = start_noise(shape, start=start, known=known, generator=generator, device=device)
         if sampler in ("ddim", "ddpm"):
             visited = timesteps(self.schedule.steps, steps, spacing=spacing or "leading", offset=offset)
-            total = len(visited)
 
             def constrain(x: Tensor, t: float) -> Tensor:
+                assert part is not None
                 kept = float(self.schedule.alphas_cumprod[int(t)])
-                return _blend(x, known, mask, kept**0.5, (1 - kept) ** 0.5, draw)
+                return part.noised(x, kept**0.5, (1 - kept) ** 0.5, draw)
 
             shared: dict[str, Any] = {
                 "final_alpha": float(self.schedule.alphas_cumprod[0]) if end_at_first else 1.0,
                 "noise": draw,
-                "constrain": None if known is None else constrain,
-                "watch": seen,
+                "constrain": None if part is None else constrain,
+                "watch": watching(watch, progress, len(visited)),
             }
             predict = self.predict(model, condition, clip=clip)
             if sampler == "ddim":
@@ -192,12 +177,12 @@ class Diffusion:
                 sigmas,
                 eta=eta,
                 noise=draw,
-                constrain=None if known is None else lambda x, sigma: _blend(x, known, mask, 1.0, sigma, draw),
-                watch=seen,
+                constrain=None if part is None else lambda x, sigma: part.noised(x, 1.0, sigma, draw),
+                watch=watching(watch, progress, steps),
             )
         else:
             raise ValueError(f"unknown sampler {sampler!r}; take ddim, ddpm, {', '.join(SOLVERS)}")
-        return x if known is None or mask is None or not paste else known * mask + x * (1 - mask)
+        return part.paste(x) if part is not None and paste else x
 
     def predict(self, network: Network, condition: Any, *, clip: float | None = None) -> Predict:
         """What a network says at step t, for samplers over steps. A clipped clean sample leaves the noise as it is."""
@@ -236,10 +221,3 @@ class Diffusion:
         if not bool(found.isfinite().all()):
             raise ValueError("a solver over levels cannot start from pure noise; take ddim, or leading spacing")
         return torch.cat([found, found.new_zeros(1)])
-
-
-def _blend(x: Tensor, known: Tensor | None, mask: Tensor | None, kept: float, spread: float, draw: Noise) -> Tensor:
-    """The known part, noised as much as x, where the mask is 1."""
-    assert known is not None and mask is not None
-    known = known.to(x).expand_as(x)
-    return (kept * known + spread * draw(x)) * mask + x * (1 - mask)

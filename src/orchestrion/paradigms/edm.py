@@ -15,9 +15,10 @@ from torch import Tensor
 
 from orchestrion.paradigms.denoisers import denoiser, edm_scaling, scaled_loss
 from orchestrion.paradigms.guidance import Network, classifier_free
-from orchestrion.paradigms.noise import NoiseSource, noise_from, normal_like, uniform
+from orchestrion.paradigms.known_parts import known_part
+from orchestrion.paradigms.noise import NoiseSource, noise_from, normal_like, start_noise, uniform
 from orchestrion.paradigms.noise_levels import log_normal
-from orchestrion.paradigms.samplers import SamplerStep, Watch
+from orchestrion.paradigms.samplers import Progress, Watch, watching
 from orchestrion.paradigms.schedules import karras_sigmas
 from orchestrion.paradigms.sigma_solvers import SOLVERS
 
@@ -93,7 +94,7 @@ class Edm:
         known: Float[Tensor, "*known"] | None = None,
         mask: Float[Tensor, "*mask"] | None = None,
         paste: bool = True,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
         sampler: str = "heun",
         clip: float | None = None,
         start: Float[Tensor, "*start"] | None = None,
@@ -107,26 +108,12 @@ class Edm:
             sampler: one of `sigma_solvers.SOLVERS`.
             Others: as of `Diffusion.sample`.
         """
-        if (known is None) != (mask is None):
-            raise ValueError("known and mask go together: give both or neither")
+        part = known_part(known, mask)
         if sampler not in SOLVERS:
             raise ValueError(f"unknown sampler {sampler!r}; take one of {', '.join(SOLVERS)}")
         sigmas = karras_sigmas(steps, sigma_min=self.sigma_min, sigma_max=self.sigma_max, rho=self.rho)
         draw = noise_from(generator if noise is None else noise)
-        if start is None:
-            where = device if device is not None else known.device if known is not None else None
-            start = normal_like(torch.empty(shape, device=where), generator)
-
-        def seen(step: SamplerStep) -> None:
-            if watch is not None:
-                watch(step)
-            if progress is not None:
-                progress(step.number + 1, steps)
-
-        def constrain(x: Tensor, sigma: float) -> Tensor:
-            assert known is not None and mask is not None
-            return (known.to(x) + sigma * draw(x)) * mask + x * (1 - mask)
-
+        start = start_noise(shape, start=start, known=known, generator=generator, device=device)
         model = classifier_free(network, scale=guidance, unconditional=unconditional)
         scaling = edm_scaling(sigma_data=self.sigma_data, time=self.time)
         x = SOLVERS[sampler](
@@ -135,7 +122,7 @@ class Edm:
             sigmas,
             eta=eta,
             noise=draw,
-            constrain=None if known is None else constrain,
-            watch=seen,
+            constrain=None if part is None else lambda x, sigma: part.noised(x, 1.0, sigma, draw),
+            watch=watching(watch, progress, steps),
         )
-        return x if known is None or mask is None or not paste else known * mask + x * (1 - mask)
+        return part.paste(x) if part is not None and paste else x

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from orchestrion.paradigms.denoisers import Denoiser
 from orchestrion.paradigms.noise import NoiseSource, noise_from
-from orchestrion.paradigms.one_step_solvers import level_pairs
-from orchestrion.paradigms.samplers import Constrain, SamplerStep, Watch
+from orchestrion.paradigms.samplers import Constrain, Watch
+from orchestrion.paradigms.solving import Step, walk
 
 
 def lms(
@@ -29,17 +29,17 @@ def lms(
     watch: Watch | None = None,
 ) -> Float[Tensor, "batch ..."]:
     """Linear multistep: the slope is the polynomial in σ through the last `order` slopes, integrated exactly."""
-    levels, slopes = sigmas.tolist(), []
-    for number, sigma, following in level_pairs(sigmas):
-        x = x if constrain is None else constrain(x, sigma)
-        clean = denoiser(x, sigma)
-        if watch is not None:
-            watch(SamplerStep(number, sigma, x, clean))
-        slopes = [(x - clean) / sigma, *slopes][:order]
-        nodes = [levels[number - back] for back in range(len(slopes))]
-        for weight, slope in zip(_lagrange_integrals(nodes, sigma, following), slopes, strict=True):
+    levels = sigmas.tolist()
+    slopes: list[Tensor] = []  # newest first
+
+    def advance(step: Step, x: Tensor, clean: Tensor) -> Tensor:
+        slopes[:] = [(x - clean) / step.sigma, *slopes][:order]
+        nodes = [levels[step.number - back] for back in range(len(slopes))]
+        for weight, slope in zip(_lagrange_integrals(nodes, step.sigma, step.following), slopes, strict=True):
             x = x + weight * slope
-    return x
+        return x
+
+    return walk(advance, denoiser, x, sigmas, constrain=constrain, watch=watch)
 
 
 def _lagrange_integrals(nodes: Sequence[float], start: float, end: float) -> list[float]:
@@ -83,20 +83,17 @@ def dpmpp(
         raise ValueError(f"unknown order {order} or solver {solver!r}; take 1 to 3, midpoint or heun")
     draw, steps = noise_from(noise), len(sigmas) - 1
     seen: list[tuple[float, Tensor]] = []  # λ and clean sample, newest first
-    for number, sigma, following in level_pairs(sigmas):
-        x = x if constrain is None else constrain(x, sigma)
-        clean = denoiser(x, sigma)
-        if watch is not None:
-            watch(SamplerStep(number, sigma, x, clean))
-        seen = [(-math.log(sigma), clean), *seen][:order]
-        if following == 0:
-            x = clean
-            continue
-        limit = order if number + len(final_orders) < steps else final_orders[number + len(final_orders) - steps]
-        h = math.log(sigma / following)
+
+    def advance(step: Step, x: Tensor, clean: Tensor) -> Tensor:
+        seen[:] = [(-math.log(step.sigma), clean), *seen][:order]
+        if step.following == 0:
+            return clean
+        late = step.number + len(final_orders) - steps
+        limit = order if late < 0 else final_orders[late]
+        h = math.log(step.sigma / step.following)
         fall = h * (1 + eta)  # how far the old sample decays, fresh noise included
         decayed = -math.expm1(-fall)
-        x = following / sigma * math.exp(-h * eta) * x + decayed * clean
+        x = step.following / step.sigma * math.exp(-h * eta) * x + decayed * clean
         linear = 1 - decayed / fall
         if min(limit, len(seen)) == 2:
             weight = decayed / 2 if solver == "midpoint" else linear
@@ -107,8 +104,10 @@ def dpmpp(
             bend = (near - far) / ((seen[0][0] - seen[2][0]) / h)
             x = x + linear * (near + bend * recent) - (linear / fall - 0.5) * bend
         if eta:
-            x = x + draw(x) * (following * math.sqrt(-math.expm1(-2 * h * eta)) * noise_scale)
-    return x
+            x = x + draw(x) * (step.following * math.sqrt(-math.expm1(-2 * h * eta)) * noise_scale)
+        return x
+
+    return walk(advance, denoiser, x, sigmas, constrain=constrain, watch=watch)
 
 
 def _slope(newer: tuple[float, Tensor], older: tuple[float, Tensor], h: float) -> Tensor:
@@ -142,20 +141,20 @@ def unipc(
     steps = len(sigmas) - 1
     seen: list[tuple[float, Tensor]] = []  # λ and clean sample, newest first
     before, used = x, 0
-    for number, sigma, following in level_pairs(sigmas):
-        x = x if constrain is None else constrain(x, sigma)
-        clean = denoiser(x, sigma)
-        if watch is not None:
-            watch(SamplerStep(number, sigma, x, clean))
-        here = (-math.log(sigma), clean)
+
+    def advance(step: Step, x: Tensor, clean: Tensor) -> Tensor:
+        nonlocal before, used
+        here = (-math.log(step.sigma), clean)
         if used:
             x = _unified(before, seen[:used], here[0], variant, here)
-        seen = [here, *seen][:order]
-        if following == 0:
+        seen[:] = [here, *seen][:order]
+        if step.following == 0:
             return clean
-        used = min(order, len(seen), steps - number if lower_at_end else order)
-        before, x = x, _unified(x, seen[:used], -math.log(following), variant)
-    return x
+        used = min(order, len(seen), steps - step.number if lower_at_end else order)
+        before = x
+        return _unified(x, seen[:used], -math.log(step.following), variant)
+
+    return walk(advance, denoiser, x, sigmas, constrain=constrain, watch=watch)
 
 
 def _unified(

@@ -32,6 +32,27 @@ def normal(
     return normal_like(torch.empty(shape, device=device, dtype=dtype), generator)
 
 
+def start_noise(
+    shape: tuple[int, ...],
+    *,
+    start: Tensor | None = None,
+    known: Tensor | None = None,
+    generator: torch.Generator | None = None,
+    device: torch.device | None = None,
+) -> Tensor:
+    """Unit noise to begin with: `start` where it is given, else drawn, on the device of `known` unless one is named.
+
+    Raises:
+        ValueError: `start` has another shape.
+    """
+    if start is None:
+        where = device if device is not None else known.device if known is not None else None
+        return normal(shape, generator=generator, device=where)
+    if tuple(start.shape) != tuple(shape):
+        raise ValueError(f"start has shape {list(start.shape)} instead of {list(shape)}")
+    return start
+
+
 def uniform(count: int, *, generator: torch.Generator | None = None, stratified: bool = False) -> Tensor:
     """`count` uniform draws in [0, 1) on the generator's device; stratified ones fall one into each of `count` equal
     intervals, which makes the mean of a batch less noisy (Kingma et al. 2021, VDM, appendix I.1)."""

@@ -6,9 +6,8 @@ first goes a little back up by adding noise.
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from jaxtyping import Float
@@ -16,13 +15,8 @@ from torch import Tensor
 
 from orchestrion.paradigms.denoisers import Denoiser
 from orchestrion.paradigms.noise import NoiseSource, noise_from
-from orchestrion.paradigms.samplers import Constrain, SamplerStep, Watch
-
-
-def level_pairs(sigmas: Float[Tensor, " levels"]) -> Iterator[tuple[int, float, float]]:
-    """Number, σ and next σ of each step."""
-    for number, (sigma, following) in enumerate(itertools.pairwise(sigmas.tolist())):
-        yield number, sigma, following
+from orchestrion.paradigms.samplers import Constrain, Watch
+from orchestrion.paradigms.solving import Step, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +44,7 @@ NO_CHURN = Churn()
 
 
 def _solve(
-    advance: Callable[[Tensor, Tensor, float, float], Tensor],
+    slide: Callable[[Tensor, Tensor, float, float], Tensor],
     denoiser: Denoiser,
     x: Tensor,
     sigmas: Tensor,
@@ -60,17 +54,15 @@ def _solve(
     watch: Watch | None,
 ) -> Tensor:
     draw = noise_from(noise)
-    for number, sigma, following in level_pairs(sigmas):
-        x = x if constrain is None else constrain(x, sigma)
-        if churn.amount:
-            extra = churn.scale * draw(x)
-            level = churn.raised(sigma, len(sigmas) - 1)
-            x, sigma = x + extra * math.sqrt(max(level**2 - sigma**2, 0.0)), level
-        clean = denoiser(x, sigma)
-        if watch is not None:
-            watch(SamplerStep(number, sigma, x, clean))
-        x = advance(x, (x - clean) / sigma, sigma, following)
-    return x
+
+    def begin(x: Tensor, sigma: float) -> tuple[Tensor, float]:
+        extra, level = churn.scale * draw(x), churn.raised(sigma, len(sigmas) - 1)
+        return x + extra * math.sqrt(max(level**2 - sigma**2, 0.0)), level
+
+    def advance(step: Step, x: Tensor, clean: Tensor) -> Tensor:
+        return slide(x, (x - clean) / step.sigma, step.sigma, step.following)
+
+    return walk(advance, denoiser, x, sigmas, constrain=constrain, watch=watch, begin=begin if churn.amount else None)
 
 
 def euler(
@@ -85,10 +77,10 @@ def euler(
 ) -> Float[Tensor, "batch ..."]:
     """x ← x + (σ′ − σ)·dx/dσ: first order; with σ′ = 0 the step goes to the clean sample."""
 
-    def advance(x: Tensor, slope: Tensor, sigma: float, following: float) -> Tensor:
+    def slide(x: Tensor, slope: Tensor, sigma: float, following: float) -> Tensor:
         return x + slope * (following - sigma)
 
-    return _solve(advance, denoiser, x, sigmas, churn, noise, constrain, watch)
+    return _solve(slide, denoiser, x, sigmas, churn, noise, constrain, watch)
 
 
 def heun(
@@ -103,14 +95,14 @@ def heun(
 ) -> Float[Tensor, "batch ..."]:
     """The mean of the slopes at both ends of each step: second order, two calls a step but for the last."""
 
-    def advance(x: Tensor, slope: Tensor, sigma: float, following: float) -> Tensor:
+    def slide(x: Tensor, slope: Tensor, sigma: float, following: float) -> Tensor:
         ahead = x + slope * (following - sigma)
         if following == 0:
             return ahead
         slope_there = (ahead - denoiser(ahead, following)) / following
         return x + (slope + slope_there) / 2 * (following - sigma)
 
-    return _solve(advance, denoiser, x, sigmas, churn, noise, constrain, watch)
+    return _solve(slide, denoiser, x, sigmas, churn, noise, constrain, watch)
 
 
 def midpoint(
@@ -125,11 +117,11 @@ def midpoint(
 ) -> Float[Tensor, "batch ..."]:
     """The slope at the geometric middle of each step (DPM-Solver-2): second order, two calls a step but the last."""
 
-    def advance(x: Tensor, slope: Tensor, sigma: float, following: float) -> Tensor:
+    def slide(x: Tensor, slope: Tensor, sigma: float, following: float) -> Tensor:
         if following == 0:
             return x + slope * (following - sigma)
         middle = math.sqrt(sigma * following)
         between = x + slope * (middle - sigma)
         return x + (between - denoiser(between, middle)) / middle * (following - sigma)
 
-    return _solve(advance, denoiser, x, sigmas, churn, noise, constrain, watch)
+    return _solve(slide, denoiser, x, sigmas, churn, noise, constrain, watch)

@@ -35,6 +35,20 @@ class SamplerStep:
 
 
 Watch = Callable[[SamplerStep], None]
+Progress = Callable[[int, int], None]
+"""Called with steps done and steps in all."""
+
+
+def watching(watch: Watch | None, progress: Progress | None, total: int) -> Watch:
+    """Tells both of each step."""
+
+    def seen(step: SamplerStep) -> None:
+        if watch is not None:
+            watch(step)
+        if progress is not None:
+            progress(step.number + 1, total)
+
+    return seen
 
 
 def ddim(

@@ -158,7 +158,7 @@ def timesteps(
     elif spacing == "linspace":
         found = np.linspace(0, total - 1, count)
     elif spacing == "trailing":
-        found = np.arange(total, 0, -total / steps).round()[::-1] - 1
+        found = (total - np.arange(steps)[::-1] * (total / steps)).round() - 1  # a range by floats may have one more
     else:
         raise ValueError(f"unknown spacing {spacing!r}; take one of {', '.join(SPACINGS)}")
     if rounded:

@@ -289,7 +289,6 @@ def _report(
         figures={name: of(name) for name in rows[0]},
         plots=plots,
         method=method,
-        command="orchestrion reproduce clmr",
         seeds=tuple(seeds),
         seconds=seconds,
     )

@@ -117,7 +117,6 @@ def run(
             f"same {training_steps} batches, and are compared by the loss on held-out pieces. This is far less "
             "training than the paper's, so that it shows the direction at best.",
         ),
-        command="orchestrion reproduce getmusic --seeds " + ",".join(map(str, seeds)),
         seeds=tuple(seeds),
         seconds=time.monotonic() - began,
     )

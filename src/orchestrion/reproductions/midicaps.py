@@ -225,7 +225,6 @@ def _report(
         figures=figures,
         plots=plots,
         method=method,
-        command="orchestrion reproduce midicaps",
         seeds=tuple(seeds),
         seconds=seconds,
     )

@@ -129,7 +129,6 @@ def run(
             "anywhere; the height of the autocorrelation of the onset envelope at the beat period of the first clip, "
             "over its value at 0, tells how much of a beat is left.",
         ),
-        command="orchestrion reproduce musicldm --seeds " + ",".join(map(str, seeds)),
         seeds=tuple(seeds),
         seconds=time.monotonic() - began,
     )

@@ -126,7 +126,6 @@ def run(
             "Filter bank: signal-to-noise ratio of white noise, which all frequencies have the same share in, away "
             "from the ends. The figures show that of held-out sound as well, whose lowest tones come back less well.",
         ),
-        command="orchestrion reproduce rave --seeds " + ",".join(map(str, seeds)),
         seeds=tuple(seeds),
         seconds=time.monotonic() - began,
     )

@@ -96,7 +96,6 @@ class Reproduction:
         figures: name → value of each seed.
         plots: pictures of them.
         method: paragraphs that say what was done: data, sizes, budget, measures.
-        command: makes the report again.
         seconds: wall-clock time in all.
     """
 
@@ -106,10 +105,14 @@ class Reproduction:
     figures: Mapping[str, Sequence[float]]
     plots: tuple[Plot, ...] = ()
     method: tuple[str, ...] = ()
-    command: str = ""
     seeds: tuple[int, ...] = ()
     seconds: float = math.nan
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def command(self) -> str:
+        """Makes the report again."""
+        return f"orchestrion reproduce {self.name} --seeds {','.join(map(str, self.seeds))}"
 
     @property
     def holds(self) -> bool:

@@ -384,7 +384,7 @@ class CLMR(System):
     @property
     def space(self) -> str:
         """Names the embedding and its weights."""
-        return f"clmr {self.weights_hash[:16]}"
+        return self.identity
 
     def embed(
         self,

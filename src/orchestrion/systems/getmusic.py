@@ -42,6 +42,7 @@ from orchestrion.systems.getmusic_dictionary import readable
 from orchestrion.systems.registry import register
 from orchestrion.systems.system import System
 from orchestrion.systems.tasks import Music, Progress
+from orchestrion.training.schedules import warmup_linear
 from orchestrion.training.stage import Loss, Objective, Share, Stage
 
 if TYPE_CHECKING:
@@ -342,9 +343,7 @@ class GETMusic(System):
             lambda parameters: torch.optim.AdamW(
                 parameters, lr=self.learning_rate, betas=(0.9, 0.999), weight_decay=0.01
             ),
-            schedule=lambda step: published_rate(
-                step + 1, peak=1.0, start=0.03, floor=0.01, warmup=self.warmup, steps=self.training_steps
-            ),
+            schedule=warmup_linear(self.warmup, self.training_steps, start=0.03, floor=0.01),
             clip=0.5,
         )
         return [
@@ -703,20 +702,3 @@ class GETMusic(System):
 def _part_of(progress: Progress | None, number: int, parts: int) -> Progress | None:
     """Progress of one of several equal parts, in units of its own."""
     return None if progress is None else lambda done, total: progress(number * total + done, parts * total)
-
-
-def published_rate(
-    n: int, *, peak: float, start: float, floor: float, warmup: int, steps: int, quirks: str = "none"
-) -> float:
-    """Learning rate of step n, counted from 1: a linear rise to `peak` over `warmup` steps, then a linear fall that
-    reaches 0 at `steps`, but never below `floor`.
-
-    Args:
-        quirks: "official" takes one step more than `warmup` to rise, and so passes the peak, as the published code
-            does.
-    """
-    rising = warmup + (quirks == "official")
-    if n <= rising:
-        return start + n * (peak - start) / warmup
-    top = start + rising * (peak - start) / warmup
-    return max(top * (1 - (n - rising) / max(steps - warmup, 1)), floor)

@@ -466,7 +466,7 @@ class MusicLDM(System):
 
     def encode(self, audio: Audio, *, seed: int = 0, progress: Progress | None = None) -> Latents:
         """Means of the latents of each channel; the seed changes nothing."""
-        return self.codec.encode(audio, codec=f"musicldm/{self.weights_hash[:16]}", progress=progress)
+        return self.codec.encode(audio, codec=self.identity, progress=progress)
 
     def decode(self, latents: Latents, *, seed: int = 0, progress: Progress | None = None) -> Audio:
         """The sound of latents; the seed changes nothing."""
@@ -492,4 +492,4 @@ class MusicLDM(System):
 
     @property
     def _space(self) -> str:
-        return f"musicldm/{self.weights_hash[:16]}"
+        return self.identity

@@ -32,6 +32,7 @@ from orchestrion.nn.latent_maps import FromAngles, FromCoordinates, ToAngles, To
 from orchestrion.nn.latent_prior import LatentPrior
 from orchestrion.nn.latent_space import LatentSpace
 from orchestrion.nn.mel_front import MelFront
+from orchestrion.nn.receptive_field import receptive_field
 from orchestrion.nn.residual_autoencoder import ResidualDecoder, ResidualEncoder
 from orchestrion.nn.streamed_pqmf import StreamedAnalysis, StreamedMel, StreamedSynthesis
 from orchestrion.nn.streaming import Place, Plan, StreamedSequence
@@ -374,20 +375,10 @@ class RAVE(StreamingCodec, System):
 
         The global generators, and which parts are in training mode, are as before.
         """
-        length = max(1 << 15, 2 * self.ratio)
         modes = [(part, part.training) for part in self.modules()]
         self.eval()
-        devices = [self.device] if self.device.type == "cuda" else []
         try:
-            with torch.random.fork_rng(devices), torch.enable_grad():
-                while True:
-                    x = torch.randn(1, self.channels, length, device=self.device, requires_grad=True)
-                    made = self.waveform(self.decoded(self.draw(x).z, None))
-                    (gradient,) = torch.autograd.grad(made[0, 0, length // 2], x)
-                    left, right = (gradient.flatten() != 0).chunk(2)
-                    if not left[0] and not right[-1]:
-                        return int(left.sum()), int(right.sum())
-                    length *= 2
+            return receptive_field(self, self.channels, at_least=2 * self.ratio, device=self.device)
         finally:
             for part, mode in modes:
                 part.training = mode
@@ -431,14 +422,11 @@ class RAVE(StreamingCodec, System):
             raise OptionError(f"There are {self.latent} latent dimensions, so {size} cannot be exported.")
         return size
 
-    def streaming_encoder(
-        self, *, latent_size: int | None = None, fidelity: float | None = None, precision: str = "float32"
-    ) -> StreamingNetwork:
+    def streaming_encoder(self, *, latent_size: int | None = None, fidelity: float | None = None) -> StreamingNetwork:
         """Waveforms to principal coordinates of the posterior's means, block by block.
 
         Args:
             latent_size, fidelity: as of `exported`.
-            precision: of the convolutions, but for those of the filter bank: "float32" or "bfloat16".
         """
         self.eval()
         plan, place = Plan(exact=self.quirks != "official"), Place(self.ratio)
@@ -453,7 +441,7 @@ class RAVE(StreamingCodec, System):
             place = front.place
         if not plan.exact:  # the published encoder does not know that the filter bank made its input late
             place = Place(place.rate)
-        network, place = plan.build_in(self.encoder, place, _dtype(precision))
+        network, place = plan.build(self.encoder, place)
         size = self.exported(latent_size, fidelity)
         point = self.bottleneck.point
         map_ = ToAngles(point) if self.spherical else ToCoordinates(point, self.space, size)
@@ -467,7 +455,6 @@ class RAVE(StreamingCodec, System):
         latent_size: int | None = None,
         late: int = 0,
         seed: int | None = None,
-        precision: str = "float32",
     ) -> StreamingNetwork:
         """Principal coordinates to waveforms, block by block.
 
@@ -475,7 +462,6 @@ class RAVE(StreamingCodec, System):
             latent_size: coordinates that are given.
             late: frames by which they come late.
             seed: of the noise; None: torch's own generator draws it.
-            precision: as of `streaming_encoder`.
         """
         self.eval()
         plan, place = Plan(exact=self.quirks != "official"), Place(1, late)
@@ -483,7 +469,7 @@ class RAVE(StreamingCodec, System):
         source = FromAngles() if self.spherical else FromCoordinates(self.space, size, self.noise_channels)
         if isinstance(self.decoder, HeadedDecoder):
             self.decoder.noisy = bool(self.get_buffer("second_stage"))
-        network, place = plan.build_in(self.decoder, place, _dtype(precision))
+        network, place = plan.build(self.decoder, place)
         parts: list[nn.Module] = [plan.build(source, place)[0], network]
         if self.output == "bands" and self.pqmf.bands > 1:
             back = StreamedSynthesis(self.pqmf, plan, place, channels=self.channels)
@@ -496,45 +482,6 @@ class RAVE(StreamingCodec, System):
                 if isinstance(part, StreamedNoise | FromCoordinates):
                     part.generator = generator
         return StreamingNetwork(module, plan, Place(1, late), place)
-
-    def encode(
-        self,
-        audio: Audio,
-        *,
-        seed: int = 0,
-        progress: Progress | None = None,
-        latent_size: int | None = None,
-        fidelity: float | None = None,
-        precision: str = "float32",
-    ) -> Latents:
-        """Principal coordinates of the posterior's means; the published export takes a sample of it instead.
-
-        Args:
-            seed: without effect, since nothing is drawn.
-            latent_size, fidelity: how many coordinates, as of `exported`.
-            precision: as of `streaming_encoder`.
-
-        Raises:
-            InputError: the sound is empty or holds samples that are no numbers.
-        """
-        told = _told([audio], progress)
-        encoding = self.encoding(told, latent_size=latent_size, fidelity=fidelity, precision=precision)
-        values = np.concatenate(list(encoding), axis=-1)
-        return Latents(values, self.rate / self.ratio, self.rate, encoding.samples, self.codec)
-
-    def decode(
-        self, latents: Latents, *, seed: int = 0, progress: Progress | None = None, precision: str = "float32"
-    ) -> Audio:
-        """The sound of latents; coordinates that are missing, and the noise, are drawn with `seed`, anew for each
-        channel.
-
-        Raises:
-            InputError: as `check_latents`.
-        """
-        self.check_latents(latents)
-        told, size = _told([latents.values], progress), latents.values.shape[1]
-        parts = self.decoding(told, size=size, seed=seed, precision=precision)
-        return Audio(np.ascontiguousarray(np.concatenate(list(parts), axis=1)[:, : latents.samples]), self.rate)
 
     def transfer(
         self, audio: Audio, *, seed: int = 0, progress: Progress | None = None, target: Audio | None = None
@@ -567,7 +514,7 @@ class RAVE(StreamingCodec, System):
         frames = max(round(seconds * self.rate / self.ratio), 1)
         generator = torch.Generator(self.device).manual_seed(seed)
         drawn = self.prior.sample(frames, temperature=temperature, generator=generator)
-        latents = Latents(drawn.cpu().numpy(), self.rate / self.ratio, self.rate, frames * self.ratio, self.codec)
+        latents = Latents(drawn.cpu().numpy(), self.rate / self.ratio, self.rate, frames * self.ratio, self.identity)
         return Sound(self.decode(latents, seed=seed), {"dims": self.prior.dims, "temperature": temperature})
 
     @contextmanager
@@ -595,23 +542,6 @@ class RAVE(StreamingCodec, System):
         x = nn.functional.pad(rows, (0, -rows.shape[1] % self.ratio))[None].to(self.device)
         with collecting(whose, self.encoder, self.decoder):
             self.decoded(self.point(x))
-
-    @property
-    def codec(self) -> str:
-        """Names the system and its weights in latents."""
-        return f"{self.card.name}:{self.weights_hash[:16]}"
-
-
-def _told(parts: Sequence[Any], progress: Progress | None) -> Iterator[Any]:
-    for number, part in enumerate(parts):
-        yield part
-        if progress is not None:
-            progress(number + 1, len(parts))
-
-
-def _dtype(precision: str) -> torch.dtype:
-    _choose("precision", precision, ("float32", "bfloat16"))
-    return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
 def _choose(name: str, value: str, known: Sequence[str]) -> None:

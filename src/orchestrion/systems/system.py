@@ -124,6 +124,11 @@ class System(nn.Module):
         return system.eval()
 
     @property
+    def identity(self) -> str:
+        """Names the system and its weights, in what only they can read or compare."""
+        return f"{self.card.name}:{self.weights_hash[:16]}"
+
+    @property
     def device(self) -> torch.device:
         """Where its weights are."""
         return next(self.parameters()).device

@@ -26,6 +26,24 @@ def warmup_constant(warmup: int) -> Schedule:
     return lambda step: min((step + 1) / max(warmup, 1), 1.0)
 
 
+def warmup_linear(warmup: int, steps: int, *, start: float, floor: float, quirks: str = "none") -> Schedule:
+    """From `start` linearly to 1 over `warmup` steps, then linearly to 0 at `steps`, but never below `floor`.
+
+    Args:
+        quirks: "official" takes one step more than `warmup` to rise, and so passes 1, as the code of GETMusic does.
+    """
+    rising = warmup + (quirks == "official")
+
+    def factor(step: int) -> float:
+        number = step + 1
+        if number <= rising:
+            return start + number * (1 - start) / warmup
+        top = start + rising * (1 - start) / warmup
+        return max(top * (1 - (number - rising) / max(steps - warmup, 1)), floor)
+
+    return factor
+
+
 def ramp(start: float, end: float, steps: int, *, first: int = 0, logarithmic: bool = False) -> Schedule:
     """From `start`, left at step `first`, to `end`, reached `steps` later and kept.
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from orchestrion.errors import WeightsError
+from orchestrion.hub.weights import read_foreign
 
 SOURCE = {
     "repository": None,
@@ -156,11 +156,8 @@ def read_head(path: str | Path) -> dict[str, Tensor]:
 
 def _state(path: str | Path) -> Mapping[str, Tensor]:
     """The state dict in a file, which Lightning keeps under a name of its own."""
-    try:
-        held = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise WeightsError(f"The checkpoint {path} cannot be read safely ({type(error).__name__}).") from error
-    state = held.get("state_dict", held) if isinstance(held, Mapping) else None
+    held = read_foreign(path)
+    state = held.get("state_dict", held)
     if not isinstance(state, Mapping):
         raise WeightsError(f"The checkpoint {path} holds no weights; give a file of the published releases.")
     return state

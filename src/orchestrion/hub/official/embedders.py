@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from orchestrion.data.embeddings import Embeddings
 from orchestrion.errors import OptionError, WeightsError
-from orchestrion.hub.weights import cache_folder, file_hash
+from orchestrion.hub.weights import cache_folder, file_hash, read_foreign
 from orchestrion.media.audio import Audio
 
 if TYPE_CHECKING:
@@ -230,15 +230,9 @@ def convert_panns(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _state(path: Path) -> Mapping[str, Tensor]:
-    """The entries in a file, read without running anything in it."""
-    try:
-        held = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise WeightsError(f"The checkpoint {path} cannot be read safely ({type(error).__name__}).") from error
-    held = held.get("model", held) if isinstance(held, Mapping) else held
-    if not isinstance(held, Mapping):
-        raise WeightsError(f"The checkpoint {path} holds {type(held).__name__}, not the entries of a network.")
-    return held
+    """The entries in a file."""
+    held = read_foreign(path)
+    return held.get("model", held)
 
 
 def _filled(network: nn.Module, state: Mapping[str, Tensor], path: Path, device: str) -> Any:

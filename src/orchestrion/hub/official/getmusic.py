@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from orchestrion.errors import WeightsError
+from orchestrion.hub.weights import read_foreign
 
 SOURCE = {
     "repository": None,
@@ -148,9 +149,6 @@ def read(path: str | Path, *, ema: bool = True) -> dict[str, Tensor]:
     Raises:
         WeightsError: the file cannot be read safely, or holds no such network.
     """
-    try:
-        held = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise WeightsError(f"The checkpoint {path} cannot be read safely ({type(error).__name__}).") from error
-    state = held.get("ema") if ema and held.get("ema") else held.get("model", held)
+    held = read_foreign(path)
+    state: Any = held.get("ema") if ema and held.get("ema") else held.get("model", held)
     return convert(state)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from orchestrion.errors import WeightsError
+from orchestrion.hub.weights import read_foreign
 
 SOURCE = {
     "repository": "amaai-lab/text2midi",
@@ -104,10 +104,4 @@ def read(path: str | Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: the file cannot be read safely, or holds no such network.
     """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise WeightsError(f"The checkpoint {path} cannot be read safely ({type(error).__name__}).") from error
-    if not isinstance(state, Mapping):
-        raise WeightsError(f"The checkpoint {path} holds {type(state).__name__}, not the entries of a network.")
-    return convert(state)
+    return convert(read_foreign(path))

@@ -26,6 +26,7 @@ from orchestrion.hub.official.latent_diffusion import (
     unet_arguments,
     vae_arguments,
 )
+from orchestrion.hub.weights import read_foreign
 
 UNET: dict[str, Any] = {
     "in_channels": 8,
@@ -204,18 +205,8 @@ def read(path: str | Path, *, use_ema: bool = True) -> dict[str, Tensor]:
     path = Path(path)
     if path.name == "model_index.json":
         return _read_folder(path.parent)
-    held = _read_pickle(path)
+    held = read_foreign(path)
     return convert(held.get("state_dict", held), use_ema=use_ema)
-
-
-def _read_pickle(path: Path) -> Mapping[str, Any]:
-    try:
-        held = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise WeightsError(f"The checkpoint {path} cannot be read safely ({type(error).__name__}).") from error
-    if not isinstance(held, Mapping):
-        raise WeightsError(f"The checkpoint {path} holds {type(held).__name__}, not the entries of a network.")
-    return held
 
 
 def _read_folder(folder: Path) -> dict[str, Tensor]:
@@ -230,7 +221,7 @@ def _read_folder(folder: Path) -> dict[str, Tensor]:
         try:
             configs[part] = json.loads((folder / part / "config.json").read_text(encoding="utf-8"))
             file = files[0]
-            parts[part] = load_file(file) if file.suffix == ".safetensors" else _read_pickle(file)
+            parts[part] = load_file(file) if file.suffix == ".safetensors" else read_foreign(file)
         except (OSError, ValueError, SafetensorError) as error:
             raise WeightsError(f"The files of {part} in {folder} cannot be read ({type(error).__name__}).") from error
     return convert_hub(parts, configs)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from orchestrion.errors import WeightsError
 from orchestrion.hub.official.gin import parse_gin
+from orchestrion.hub.weights import read_foreign
 
 SOURCE = {
     "repository": None,
@@ -379,10 +380,7 @@ def read(path: str | Path, *, ema: bool = True) -> dict[str, Tensor]:
     if path.suffix == ".ts":
         state, averaged = _scripted(path), {}
     else:
-        try:
-            held = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:
-            raise WeightsError(f"The checkpoint {path} cannot be read safely ({type(error).__name__}).") from error
+        held = read_foreign(path)
         state = held.get("state_dict", held)
         averaged = dict((held.get("callbacks") or {}).get("EMA") or {}) if ema else {}
     ours = convert({**state, **{key: value for key, value in averaged.items() if key in state}})
