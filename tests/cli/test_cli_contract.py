@@ -15,29 +15,12 @@ from orchestrion.cli import main as command_line
 from orchestrion.cli.main import app, main
 from orchestrion.errors import InputError
 
-COMMANDS = [
-    *[
-        "generate",
-        "continue",
-        "infill",
-        "arrange",
-        "harmonize",
-        "describe",
-        "embed",
-        "tag",
-        "probe",
-        "train",
-        "evaluate",
-        "index",
-        "search",
-        "reproduce",
-        "systems",
-        "doctor",
-    ],
-    "data prepare",
-    "data render",
-    "data caption",
-]
+GROUP = typer.main.get_command(app)
+COMMANDS = sorted(
+    f"{name} {inner}".strip()
+    for name, command in GROUP.commands.items()  # type: ignore[attr-defined]
+    for inner in getattr(command, "commands", [""])
+)
 
 
 def run(*arguments: str, **options) -> subprocess.CompletedProcess[str]:

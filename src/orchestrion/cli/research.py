@@ -103,6 +103,45 @@ def evaluate(
     )
 
 
+@app.command(epilog="Example: orchestrion compare getmusic improvnet --task continue --n 20 -o compared")
+def compare(
+    systems: Annotated[list[str], typer.Argument(metavar="SYSTEM…", help="Names of systems.")],
+    task: Annotated[str, typer.Option(help="What they are to do: continue.")] = "continue",
+    pieces: Annotated[
+        Path | None, typer.Option(help="Folder of scores; held-out pieces of the corpus if left out.")
+    ] = None,
+    n: Annotated[int, typer.Option("--n", help="At most so many pieces.")] = 20,
+    known: Annotated[int, typer.Option(help="Bars that are given.")] = 8,
+    bars: Annotated[int, typer.Option(help="Bars that are to follow.")] = 8,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for compare.md, compare.json and compare.png.")
+    ] = None,
+    seed: c.FixedSeed = 0,
+    device: c.Device = "cpu",
+    json: c.Json = False,
+) -> None:
+    """Compare systems at the same task on the same held-out pieces."""
+    from orchestrion.verbs.compare import compare
+
+    carry_out(
+        "Comparing",
+        json,
+        lambda progress: compare(
+            systems,
+            task=task,
+            pieces=pieces,
+            n=n,
+            known=known,
+            bars=bars,
+            seed=seed,
+            output=output,
+            device=device,
+            progress=progress,
+        ),
+        show_comparison,
+    )
+
+
 @app.command(epilog="Example: orchestrion reproduce getmusic --seeds 0,1,2")
 def reproduce(
     name: Annotated[str, typer.Argument(help="Name of the system.")],
@@ -154,6 +193,13 @@ def show_evaluation(result: Any) -> str:
     told = [to_markdown(result.report)]
     told += [f"silent: {name}" for name in result.silent]
     told += [f"left out: {why}" for _, why in result.failures]
+    return "\n".join([*told, *map(str, result.files)])
+
+
+def show_comparison(result: Any) -> str:
+    """The loss of each, the best first, and where the tables lie."""
+    told = [f"{result.task}, {result.pieces} pieces; distance from the pieces themselves, the least is the best"]
+    told += [f"{loss:.3f}  {name}" for name, loss in sorted(result.loss.items(), key=lambda item: item[1])]
     return "\n".join([*told, *map(str, result.files)])
 
 

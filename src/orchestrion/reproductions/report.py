@@ -126,7 +126,7 @@ class Reproduction:
         ]
         lines = [f"# {self.title}", ""]
         lines += [f"{sum(claim.holds for claim in self.claims)} of {len(self.claims)} claims hold.", ""]
-        lines += _table(
+        lines += markdown_table(
             ["claim", "at least", *names, "mean", "holds"],
             [
                 [
@@ -140,7 +140,9 @@ class Reproduction:
             ],
         )
         lines += ["", "## Figures", ""]
-        lines += _table(["figure", *names], [[name, *map(_number, values)] for name, values in self.figures.items()])
+        lines += markdown_table(
+            ["figure", *names], [[name, *map(_number, values)] for name, values in self.figures.items()]
+        )
         for plot in self.plots:
             lines += ["", f"![{plot.title}]({plots}{plot.name}.png)"]
         if self.method:
@@ -214,7 +216,8 @@ def _number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table in Markdown."""
     escaped = [[cell.replace("|", "\\|") for cell in row] for row in [list(head), *map(list, rows)]]
     lines = ["| " + " | ".join(row) + " |" for row in escaped]
     return [lines[0], "|" + "---|" * len(head), *lines[1:]]
