@@ -71,9 +71,19 @@ class ContinuationContest:
             ITSELF: lambda number: self.own[number],
             AGAIN: lambda number: _joined(self.given[number], self.given[number], self.known, self.bars, again=True),
             ANOTHER: lambda number: _joined(
-                self.given[number], self.own[(number + 1) % len(self)], self.known, self.bars, again=False
+                self.given[number], self.own[self._another(number)], self.known, self.bars, again=False
             ),
         }
+
+    def _another(self, number: int) -> int:
+        """The next piece in the same metre, or the next one where there is none."""
+        rest = [(number + step) % len(self) for step in range(1, len(self))] or [number]
+        return next((other for other in rest if self._metre(other) == self._metre(number)), rest[0])
+
+    def _metre(self, number: int) -> float:
+        """Quarters of the bars that are given."""
+        timeline = Timeline.from_score(self.given[number])
+        return float(timeline.bar_to_tick(self.known)) / timeline.tpq
 
     def solve(self, system: Any, number: int, *, seed: int) -> ScoreTick:
         """The piece as the system continues it."""
@@ -185,7 +195,7 @@ def _joined(given: ScoreTick, other: ScoreTick, known: int, bars: int, *, again:
     """Bars of `other` behind the first `known` bars of `given`, track by track: the last ones of those known, or those
     that follow them."""
     timeline, foreign = Timeline.from_score(given), Timeline.from_score(other)
-    to = round(float(timeline.bar_to_tick(known)))
+    to, end = (round(float(timeline.bar_to_tick(bar))) for bar in (known, known + bars))
     first = max(known - bars, 0) if again else known
     start, stop = (round(float(foreign.bar_to_tick(bar))) for bar in (first, known if again else known + bars))
     scale = timeline.tpq / foreign.tpq
@@ -195,6 +205,7 @@ def _joined(given: ScoreTick, other: ScoreTick, known: int, bars: int, *, again:
         for note in fresh.notes:
             length = min(note.duration, stop - start - note.time)
             note.time, note.duration = to + round(note.time * scale), max(round(length * scale), 1)
+        fresh = fresh.clip(0, end, clip_end=False)
         same = next((one for one in made.tracks if (one.program, one.is_drum) == (track.program, track.is_drum)), None)
         if same is None:
             made.tracks.append(fresh)
