@@ -66,7 +66,9 @@ def train(
 
 @app.command(epilog="Example: orchestrion evaluate generated --reference corpus")
 def evaluate(
-    source: Annotated[Path, typer.Argument(metavar="FILE|DIR", help="A score or recording, or a folder of them.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE|DIR|SYSTEM", help="A score or recording, a folder of them, or a system.")
+    ],
     reference: Annotated[Path | None, typer.Option(help="What to compare with; recordings need it.")] = None,
     kind: Annotated[str | None, typer.Option(help="score or sound, where a folder holds both.")] = None,
     system: Annotated[
@@ -81,7 +83,7 @@ def evaluate(
     device: c.Device = "cpu",
     json: c.Json = False,
 ) -> None:
-    """Measure scores with the symbolic metrics, or recordings against others."""
+    """Measure scores with the symbolic metrics, recordings against others, or a system as its paper does."""
     from orchestrion.verbs.evaluate import evaluate
 
     carry_out(
@@ -185,7 +187,9 @@ def doctor(json: c.Json = False) -> None:
 
 
 def show_evaluation(result: Any) -> str:
-    """The figures of scores, or the page on recordings."""
+    """The figures of scores, the page on recordings, or the table of a paper."""
+    if hasattr(result, "table"):
+        return result.table.markdown()
     if not hasattr(result, "report"):
         return lines(result)
     from orchestrion.evaluation.sound_report import to_markdown

@@ -1,4 +1,4 @@
-"""Measures scores with the symbolic metrics, and recordings against others."""
+"""Measures scores with the symbolic metrics, recordings against others, and systems as their papers do."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from orchestrion.verbs.hearing import SOUND_SUFFIXES
 from orchestrion.verbs.result import Progress, Result
 
 if TYPE_CHECKING:
+    from orchestrion.reproductions.paper_table import PaperTable
     from orchestrion.verbs.evaluate_sound import SoundEvaluation
 
 KINDS = ("score", "sound")
@@ -27,6 +28,13 @@ class Evaluation(Result):
     failures: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class SystemEvaluation(Result):
+    """A table of the paper beside the same measures of the miniature that ships."""
+
+    table: PaperTable
+
+
 def evaluate(
     source: str | Path,
     *,
@@ -39,12 +47,12 @@ def evaluate(
     output: str | Path | None = None,
     device: str = "cpu",
     progress: Progress | None = None,
-) -> Evaluation | SoundEvaluation:
-    """Symbolic metrics of scores, alone or against those of a reference folder; or measures of recordings against
-    reference recordings (`verbs.evaluate_sound`).
+) -> Evaluation | SoundEvaluation | SystemEvaluation:
+    """Symbolic metrics of scores, alone or against those of a reference folder; measures of recordings against
+    reference recordings (`verbs.evaluate_sound`); or those of a system's paper (`evaluate_system`).
 
     Args:
-        source: a file, or a folder.
+        source: a file, a folder, or the name of a system where there is no such file.
         kind: "score" or "sound"; by default what the source is or holds, scores where it holds both.
         system, rate, hop, paired, output, device: of recordings, see `evaluate_sound`; giving one means sound.
 
@@ -54,6 +62,8 @@ def evaluate(
     """
     options = {"system": system, "rate": rate, "hop": hop, "paired": paired or None, "output": output}
     asked = {name: value for name, value in options.items() if value is not None}
+    if not (asked or reference or kind or Path(source).exists()) and str(source).isidentifier():
+        return evaluate_system(str(source), progress=progress)
     kind = _kind(Path(source), kind, asked)
     if kind == "sound":
         from orchestrion.verbs.evaluate_sound import evaluate_sound
@@ -72,6 +82,29 @@ def evaluate(
         return Evaluation(len(scores), 0, found, failures)
     others, more = read_scores(Path(reference), None)
     return Evaluation(len(scores), len(others), report(scores, reference=others), failures + more)
+
+
+def evaluate_system(name: str, *, seed: int = 0, progress: Progress | None = None) -> SystemEvaluation:
+    """Measures the miniature of a system with the measures of its paper.
+
+    Raises:
+        InputError: there is neither such a system nor such a file.
+        OptionError: the system has no such table.
+    """
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    from orchestrion.systems.registry import available
+
+    if name not in available():
+        raise InputError(f"There is no file, folder or system {name}.")
+    place = f"orchestrion.reproductions.{name}"
+    table = getattr(import_module(place), "paper_table", None) if find_spec(place) is not None else None
+    if table is None:
+        raise OptionError(
+            f"There is no table of the paper for {name}; `orchestrion reproduce {name}` checks its claims."
+        )
+    return SystemEvaluation(table(seed=seed, progress=progress))
 
 
 def _kind(place: Path, kind: str | None, asked: dict[str, Any]) -> str:
