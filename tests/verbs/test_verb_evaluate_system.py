@@ -60,8 +60,9 @@ def test_a_name_is_measured_as_a_system_unless_a_file_has_it(tmp_path, monkeypat
         evaluate("getmusic")
 
 
-def test_names_that_nothing_bears_are_refused():
+def test_names_that_nothing_bears_are_refused(monkeypatch):
+    monkeypatch.delattr(getmusic, "paper_table")
     with pytest.raises(InputError, match="no file, folder or system"):
         evaluate("nothing")
     with pytest.raises(OptionError, match="no table of the paper"):
-        evaluate("clmr_tags")
+        evaluate("getmusic")
