@@ -8,27 +8,9 @@ from functools import lru_cache
 
 from orchestrion.analysis.instruments import instrument_name
 from orchestrion.theory.keys import Key
-from orchestrion.theory.vocabulary import INSTRUMENTS, MOODS
+from orchestrion.theory.vocabulary import INSTRUMENTS, MOODS, NUMBERS
 
-NUMBERS = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-]
+SPELLED_OUT = 16  # the largest number that captions write in letters
 
 # genre: adjectives | nouns. An adjective goes before a plain noun ("a jazzy tune"), a noun stands alone ("a waltz").
 _GENRES = {
@@ -251,7 +233,7 @@ def names_genre(text: str, genres: tuple[str, ...]) -> bool:
 
 def bars(value: int, rng: random.Random) -> str:
     """ "16 bars", "sixteen measures"."""
-    number = NUMBERS[value] if value < len(NUMBERS) and rng.random() < 0.3 else str(value)
+    number = NUMBERS[value] if value <= SPELLED_OUT and rng.random() < 0.3 else str(value)
     return f"{number} {rng.choice(('bars', 'bars', 'measures'))}"
 
 

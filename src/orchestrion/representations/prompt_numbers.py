@@ -4,29 +4,9 @@ from __future__ import annotations
 
 import re
 
-_SMALL = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-]
-_VALUES = {word: i for i, word in enumerate(_SMALL)} | {
+from orchestrion.theory.vocabulary import NUMBERS
+
+_VALUES = {word: i for i, word in enumerate(NUMBERS)} | {
     word: 10 * (i + 2)
     for i, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"])
 }
