@@ -7,9 +7,10 @@ and mood names follow the corpus and, where they have one, the MTG-Jamendo tags 
 from __future__ import annotations
 
 DRUMS = 128
-NUMBERS = tuple(
-    ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
-)
+NUMBERS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
 
 
 def words(text: str) -> frozenset[str]:
