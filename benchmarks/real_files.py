@@ -1,0 +1,146 @@
+"""Every verb for scores on files that nobody made for us: does it end well, and is kept what was to be kept?
+
+    python benchmarks/real_files.py FOLDER [--verbs continue,infill] [--output real-files.md]
+
+For each file and verb: the files are written; what the verb keeps is there note for note (tick, pitch, length,
+velocity, program); metres and tempo map of the kept bars are the same; the result plays (its first 20 s are rendered
+and not silent). FOLDER holds MIDI files; a table and every failure are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from orchestrion.errors import UserError
+from orchestrion.media.render import render
+from orchestrion.media.score import read_score
+from orchestrion.media.timeline import Timeline
+
+HEARD_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A verb with its options, and which notes of the source its result must hold.
+
+    Attributes:
+        run: source, output → result with `files`.
+        keeps: timeline of the source, bar of a note → whether it must be kept; None: nothing must.
+        suffix: of the result; "" for verbs that only tell something.
+    """
+
+    name: str
+    run: Callable[[Path, Path], Any]
+    keeps: Callable[[Timeline, int], bool] | None
+    suffix: str = ".mid"
+
+
+def trials() -> list[Trial]:
+    """All verbs that take a score."""
+    from orchestrion.verbs.arrange import arrange
+    from orchestrion.verbs.continue_ import continue_
+    from orchestrion.verbs.describe import describe
+    from orchestrion.verbs.harmonize import harmonize
+    from orchestrion.verbs.infill import infill
+
+    return [
+        Trial("describe", lambda source, output: describe(source), None, ""),
+        Trial("continue", lambda s, o: continue_(s, o, bars=4, seed=0), lambda timeline, bar: True),
+        Trial("infill", lambda s, o: infill(s, o, bars="2-3", seed=0), lambda timeline, bar: bar not in (1, 2)),
+        Trial("harmonize", lambda s, o: harmonize(s, o, seed=0), lambda timeline, bar: True),
+        Trial("arrange", lambda s, o: arrange(s, o, add="strings", seed=0), lambda timeline, bar: True),
+    ]
+
+
+def notes(score: Any) -> Counter[tuple[int, ...]]:
+    """Every note as tick, length, pitch, velocity, program."""
+    return Counter(
+        (note.time, note.duration, note.pitch, note.velocity, 128 if track.is_drum else track.program)
+        for track in score.tracks
+        for note in track.notes
+    )
+
+
+def judge(trial: Trial, source: Path, folder: Path) -> str:
+    """ "kept", "made" where nothing must be kept, or what is wrong."""
+    output = folder / f"{source.stem}-{trial.name}{trial.suffix}"
+    try:
+        trial.run(source, output)
+    except UserError as error:
+        return f"refused: {error}"
+    if not trial.suffix:
+        return "made"
+    before, after = read_score(source), read_score(output)
+    timeline = Timeline.from_score(before)
+    audio = render(after.clip(0, round(float(Timeline.from_score(after).second_to_tick(HEARD_SECONDS)))))
+    if not np.abs(audio.samples).max() > 1e-3:
+        return "silent"
+    if trial.keeps is None:
+        return "made"
+    if before.tpq != after.tpq:
+        after = after.resample(before.tpq, min_dur=0)
+    edges = timeline.bar_to_tick(np.arange(timeline.n_bars + 1, dtype=np.float64))
+    wanted = Counter(
+        {
+            note: count
+            for note, count in notes(before).items()
+            if trial.keeps(timeline, int(np.searchsorted(edges, note[0], side="right")) - 1)
+        }
+    )
+    lost = wanted - notes(after)
+    if lost:
+        return f"{sum(lost.values())} of {sum(wanted.values())} notes lost"
+    at = np.linspace(0, float(edges[-1]), 200)
+    if not np.allclose(timeline.tick_to_second(at), Timeline.from_score(after).tick_to_second(at), atol=2e-3):
+        return "another tempo map"
+    metres = [[(m.time, m.numerator, m.denominator) for m in one.time_signatures] for one in (before, after)]
+    if metres[0] and metres[0] != metres[1][: len(metres[0])]:
+        return "other metres"
+    return "kept"
+
+
+def main() -> None:
+    """Prints the table."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("folder", type=Path)
+    options.add_argument("--verbs", help="names with commas; all by default")
+    options.add_argument("--output", type=Path, help="the table as a file too")
+    given = options.parse_args()
+    chosen = [t for t in trials() if given.verbs is None or t.name in given.verbs.split(",")]
+    files = sorted(given.folder.glob("*.mid"))
+    found: dict[str, dict[str, str]] = {}
+    seconds: dict[str, list[float]] = {trial.name: [] for trial in chosen}
+    with tempfile.TemporaryDirectory() as folder:
+        for source in files:
+            found[source.name] = {}
+            for trial in chosen:
+                start = time.perf_counter()
+                verdict = judge(trial, source, Path(folder))
+                seconds[trial.name].append(time.perf_counter() - start)
+                found[source.name][trial.name] = verdict
+                print(json.dumps([source.name, trial.name, verdict, round(seconds[trial.name][-1], 1)]), flush=True)
+    lines = ["| verb | files | ended well | seconds, median | what did not |", "|---|---|---|---|---|"]
+    for trial in chosen:
+        verdicts = {name: row[trial.name] for name, row in found.items()}
+        bad = [f"{name}: {verdict}" for name, verdict in verdicts.items() if verdict not in ("kept", "made")]
+        lines.append(
+            f"| {trial.name} | {len(files)} | {len(files) - len(bad)} | {np.median(seconds[trial.name]):.1f} | "
+            f"{'; '.join(bad) or '–'} |"
+        )
+    print("\n".join(lines))
+    if given.output is not None:
+        given.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
