@@ -208,10 +208,8 @@ class VectorIndex:
             if count >= MANY and count > GROWTH * space.grouped:
                 from lancedb.index import IvfFlat
 
-                groups = max(int(np.sqrt(count)), 1)
-                table.create_index(
-                    "vector", config=IvfFlat(distance_type="cosine", num_partitions=groups), replace=True
-                )
+                groups = IvfFlat(distance_type="cosine", target_partition_size=_groups(count))
+                table.create_index("vector", config=groups, replace=True)
                 self.spaces[system] = Space(**{**asdict(space), "grouped": count})
                 self._write()
             table.optimize(cleanup_older_than=KEPT)
@@ -236,7 +234,7 @@ class VectorIndex:
         with self._told("read"):
             query = self._table(system).search(vector, vector_column_name="vector").distance_type("cosine")
             if space.grouped:
-                groups = max(int(np.sqrt(space.grouped)), 1)
+                groups = _groups(space.grouped)
                 query = query.nprobes(min(probes or max(LEAST_PROBES, int(PROBE_SHARE * groups)), groups))
             found = query.select(["path", "seconds", "_distance"]).limit(n).to_list()
         return [Hit(self.root / row["path"], 1 - float(row["_distance"]), float(row["seconds"])) for row in found]
@@ -299,6 +297,12 @@ def _lancedb() -> Any:
             "Searching needs LanceDB; install it with: pip install 'orchestrion[search]'."
         ) from error
     return lancedb
+
+
+def _groups(count: int) -> int:
+    """Groups of so many vectors, and vectors of a group. The database is told the latter: it joins groups that it takes
+    for too small, and without a size that is nearly all of them."""
+    return max(int(np.sqrt(count)), 1)
 
 
 def _schema(dimension: int) -> Any:
