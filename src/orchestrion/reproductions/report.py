@@ -79,7 +79,7 @@ class Plot:
         axes.set(title=self.title, xlabel=self.x_label, ylabel=self.y_label)
         axes.grid(axis="y", alpha=0.3)
         if len(self.series) > 1:
-            axes.legend()
+            figure.legend(loc="outside lower center", ncols=4, frameon=False)  # beside the bars, not over them
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", metadata={"Software": None})
         return buffer.getvalue()
