@@ -14,6 +14,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from orchestrion.nn.planar_convolution import Convolution2d
+
 Layer = TypeVar("Layer", bound=nn.Module)
 
 
@@ -21,7 +23,7 @@ def convolution(
     in_channels: int, out_channels: int, kernel: int, *, dims: int = 2, stride: int | Sequence[int] = 1
 ) -> nn.Conv2d | nn.Conv3d:
     """A convolution over two or three axes that keeps their lengths, but for its stride."""
-    kind = {2: nn.Conv2d, 3: nn.Conv3d}[dims]
+    kind = {2: Convolution2d, 3: nn.Conv3d}[dims]
     return kind(in_channels, out_channels, kernel, stride=stride, padding=kernel // 2)  # type: ignore[arg-type]
 
 
@@ -146,35 +148,6 @@ class Upsample(nn.Module):
         super().__init__()
         self.conv = convolution(channels, channels, kernel, dims=dims)
         self.dims = dims
-        self._phases: tuple[tuple[int, int], Tensor] | None = None
 
     def forward(self, x: Float[Tensor, "batch channels *axes"]) -> Float[Tensor, "batch channels *double_axes"]:
-        """Without gradients a 3 × 3 kernel is applied before the repetition: four 2 × 2 kernels, one for each place in
-        a doubled square, need 4/9 of the products."""
-        if torch.is_grad_enabled() or self.dims != 2 or self.conv.kernel_size != (3, 3) or x.dtype != torch.float32:
-            return self.conv(doubled(x, self.dims))
-        batch, channels, height, width = x.shape
-        y = functional.conv2d(x, self._phase_kernels(), self.conv.bias.repeat(4), padding=1)  # type: ignore[union-attr]
-        out = torch.empty(
-            (batch, channels, 2 * height, 2 * width), device=x.device, memory_format=torch.channels_last
-        )  # the sums below are written into every second row and column
-        for row in (0, 1):
-            for column in (0, 1):
-                part = y[:, (2 * row + column) * channels : (2 * row + column + 1) * channels]
-                out[:, :, row::2, column::2] = part[:, :, row : row + height, column : column + width]
-        return out
-
-    def _phase_kernels(self) -> Float[Tensor, "channels_4 channels 2 2"]:
-        """Sums of the kernel's entries that fall on the same element before repetition."""
-        weight = self.conv.weight
-        state = (weight.data_ptr(), weight._version)
-        if self._phases is None or self._phases[0] != state:
-            rows = [(weight[:, :, :1], weight[:, :, 1:2] + weight[:, :, 2:])]
-            rows += [(weight[:, :, :1] + weight[:, :, 1:2], weight[:, :, 2:])]
-            kernels = []
-            for first, second in rows:
-                w = torch.cat([first, second], 2)
-                kernels.append(torch.cat([w[..., :1], w[..., 1:2] + w[..., 2:]], 3))
-                kernels.append(torch.cat([w[..., :1] + w[..., 1:2], w[..., 2:]], 3))
-            self._phases = state, torch.cat(kernels).contiguous(memory_format=torch.channels_last)
-        return self._phases[1]
+        return self.conv(doubled(x, self.dims))

@@ -1,0 +1,31 @@
+"""What is computed from a weight and kept until the weight changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+import torch
+from torch import Tensor
+
+
+class Derived:
+    """Keeps the last result of a function of a weight; copies of a network begin without it.
+
+    A weight has changed where another tensor stands in its place or it was written to.
+    """
+
+    def __init__(self) -> None:
+        self._state: tuple[object, ...] | None = None
+        self._value: Tensor | None = None
+
+    def __call__(self, weight: Tensor, make: Callable[..., Tensor], *options: Hashable) -> Tensor:
+        """`make(weight, *options)`, without gradient; `make` is always the same function."""
+        version = 0 if weight.is_inference() else weight._version
+        state = (weight.data_ptr(), version, weight.device, weight.dtype, tuple(weight.shape), options)
+        if self._value is None or self._state != state:
+            with torch.no_grad():
+                self._state, self._value = state, make(weight, *options)
+        return self._value
+
+    def __reduce__(self) -> tuple[type[Derived], tuple[()]]:
+        return Derived, ()
