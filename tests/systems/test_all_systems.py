@@ -173,6 +173,11 @@ def test_each_task_gives_what_it_promises(mini, name, folder):
         check_music(system.arrange(score, add=["bass"]))
     if "harmonize" in tasks:
         check_music(system.harmonize(score))
+    if "infill_sound" in tasks:
+        check_sound(system.infill_sound(sound, start=2.0, end=2.5), rate=sound.rate, samples=sound.samples.shape[1])
+    if "continue_sound" in tasks:
+        made = system.continue_sound(sound, "a slow tune for organ", seconds=0.5)
+        check_sound(made, rate=sound.rate, samples=sound.samples.shape[1] + sound.rate // 2)
     if "encode" in tasks:
         latents = system.encode(sound)
         assert isinstance(latents, Latents) and latents.values.ndim == 3 and np.isfinite(latents.values).all()

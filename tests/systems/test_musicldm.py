@@ -6,14 +6,18 @@ import random
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from orchestrion.analysis.bar_tracking import BeatPath
 from orchestrion.data.piece import Piece
 from orchestrion.errors import InputError, OptionError, PromptError
 from orchestrion.media.audio import Audio
+from orchestrion.media.loudness import true_peaks
 from orchestrion.representations.latent_masks import free_bands, free_time
 from orchestrion.systems import musicldm_training
 from orchestrion.systems.musicldm import MusicLDM
+from orchestrion.systems.musicldm_filling import Hole, windows_over
 from orchestrion.systems.musicldm_training import ConditionedLatents, TrainingSound
 from orchestrion.training.stage import Share
 
@@ -43,6 +47,7 @@ def build(**changes):
         for parameter in model.unet.parameters():
             if not parameter.any():
                 parameter.normal_(std=0.1)
+    model.codec.vocoder.iterations = model.codec.vocoder.spreads = 4  # what is tested here needs no good sound
     return model.eval()
 
 
@@ -174,20 +179,144 @@ def test_unknown_names_are_refused(name):
         build(**{name: "x"})
 
 
-def test_a_gap_is_filled_and_the_rest_stays_at_its_level(model):
-    audio = Audio(noise(0.64).samples / 50, 16000)
-    made = model.fill(audio, "slow flute", start=0.2, end=0.4, seed=1)
-    assert made.samples.shape == (1, 10240) and made.rate == 16000
-    other = model.fill(audio, "fast piano", start=0.2, end=0.4, seed=1)
-    assert np.abs(made.samples - other.samples).max() > 1e-6
-    loud = model.fill(Audio(audio.samples * 2, 16000), "slow flute", start=0.2, end=0.4, seed=1)
-    unclipped = np.abs(loud.samples) < 1
-    assert unclipped.mean() > 0.5
-    np.testing.assert_allclose(loud.samples[unclipped], 2 * made.samples[unclipped], atol=1e-4)
-    upper = model.fill(audio, "slow flute", bands=(0.75, 1.0), seed=1)
-    assert np.abs(upper.samples - made.samples).max() > 1e-6
-    with pytest.raises(OptionError, match="cannot be filled"):
-        model.fill(audio, "slow", start=0.5, end=0.2)
+def made_part(sound, start, end):
+    return sound.audio.samples[:, round(start * sound.audio.rate) : round(end * sound.audio.rate)]
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(16000, 1), (44100, 2), (8000, 3)])
+def test_a_span_is_made_anew_and_all_other_samples_stay(model, rate, channels):
+    audio = noise(2.0, rate, channels)
+    sound = model.infill_sound(audio, "slow flute", start=0.7, end=1.6, seed=1)
+    first, last = round(0.7 * rate), round(1.6 * rate)
+    assert sound.audio.rate == rate and sound.audio.samples.shape == audio.samples.shape
+    np.testing.assert_array_equal(sound.audio.samples[:, :first], audio.samples[:, :first])
+    np.testing.assert_array_equal(sound.audio.samples[:, last:], audio.samples[:, last:])
+    assert np.abs(sound.audio.samples - audio.samples)[:, first:last].mean() > 1e-3
+    assert sound.report["made"] == [0.7, 1.6] and "miniature" in sound.report["unserved"][0]
+    # No click: neither edge is a larger step than there are elsewhere.
+    steps = np.abs(np.diff(sound.audio.samples))
+    assert steps[:, [first - 1, last - 1]].max() <= steps.max(axis=1).min() * 1.01
+
+
+def test_what_is_told_and_what_lies_around_change_what_is_made(model):
+    audio, span = noise(1.5), {"start": 0.5, "end": 0.9, "seed": 1}
+    made = {
+        name: made_part(model.infill_sound(audio, prompt, **span, **more), 0.5, 0.9)
+        for name, prompt, more in (
+            ("flute", "slow flute", {}), ("piano", "fast piano", {}), ("untold", "", {}),
+            ("not piano", "slow flute", {"negative": "piano"}), ("unguided", "slow flute", {"guidance": 0.0}),
+            ("unguided piano", "fast piano", {"guidance": 0.0}),
+        )
+    }  # fmt: skip
+    for one, other in (("flute", "piano"), ("flute", "untold"), ("flute", "not piano"), ("flute", "unguided")):
+        assert np.abs(made[one] - made[other]).max() > 1e-6, (one, other)
+    np.testing.assert_array_equal(made["unguided"], made["unguided piano"])
+    for side, part in (("before", slice(0, 8000)), ("behind", slice(14400, None))):
+        samples = audio.samples.copy()
+        samples[:, part] = noise(1.5, seed=9).samples[:, part]
+        changed = made_part(model.infill_sound(Audio(samples, 16000), "slow flute", **span), 0.5, 0.9)
+        assert np.abs(changed - made["flute"]).max() > 1e-6, side
+    damaged = audio.samples.copy()
+    damaged[:, 8000:14400] = 1.0  # what was in the hole has no influence
+    np.testing.assert_array_equal(
+        made_part(model.infill_sound(Audio(damaged, 16000), "slow flute", **span), 0.5, 0.9), made["flute"]
+    )
+    np.testing.assert_array_equal(
+        made_part(model.infill_sound(audio, "slow flute", **span), 0.5, 0.9), made["flute"]
+    )  # nothing is left over from the calls before
+
+
+def test_what_is_made_has_the_level_of_what_lies_around(model):
+    audio = Audio(np.concatenate([noise(1.5).samples / 4, np.zeros((1, 24000), np.float32)]), 16000)
+    span = {"start": 0.5, "end": 0.9, "seed": 1}
+    soft = made_part(model.infill_sound(audio, "slow flute", **span), 0.5, 0.9)
+    loud = made_part(model.infill_sound(Audio(2 * audio.samples, 16000), "slow flute", **span), 0.5, 0.9)
+    np.testing.assert_allclose(loud, 2 * soft, atol=1e-4)
+    assert not soft[1].any()  # a silent channel stays silent
+    assert np.abs(soft).max() <= 10 ** (-1 / 20)
+
+
+@pytest.mark.parametrize("rate", [16000, 44100])
+def test_the_spectrum_above_a_frequency_is_made_anew(model, rate):
+    audio = noise(1.5, rate)
+    sound = model.infill_sound(audio, "slow flute", start=0.5, end=1.2, above=4000.0, seed=1)
+    first, last = round(0.5 * rate), round(1.2 * rate)
+    np.testing.assert_array_equal(sound.audio.samples[:, :first], audio.samples[:, :first])
+    np.testing.assert_array_equal(sound.audio.samples[:, last:], audio.samples[:, last:])
+    change = np.fft.rfft((sound.audio.samples - audio.samples)[0, first:last])
+    hertz = np.fft.rfftfreq(last - first, 1 / rate)
+    power = [
+        float(np.square(np.abs(change[(hertz > low) & (hertz < high)])).sum())
+        for low, high in ((0, 3000), (4500, 8000))
+    ]
+    assert power[0] < 1e-3 * power[1]
+
+
+def test_sound_goes_on(model):
+    audio = noise(1.0, 22050, 2)
+    sound = model.continue_sound(audio, "slow flute", seconds=1.5, seed=2)
+    assert sound.audio.samples.shape == (2, 22050 + 33075)
+    np.testing.assert_array_equal(sound.audio.samples[:, :22050], audio.samples)
+    assert np.square(sound.audio.samples[:, 22050:]).mean() > 1e-6
+    other = model.continue_sound(noise(1.0, 22050, 2, seed=4), "slow flute", seconds=1.5, seed=2)
+    assert np.abs(other.audio.samples - sound.audio.samples)[:, 22050:].max() > 1e-6  # what is known has an effect
+
+
+@pytest.mark.parametrize("known", ["silence", "constant", "a sample"])
+def test_sound_that_says_nothing_is_gone_on_with(model, known):
+    samples = {"silence": np.zeros((1, 8000)), "constant": np.full((1, 8000), 0.3), "a sample": np.full((1, 1), 0.5)}
+    sound = model.continue_sound(Audio(samples[known].astype(np.float32), 16000), seconds=0.5)
+    assert np.isfinite(sound.audio.samples).all() and np.abs(sound.audio.samples).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"start": 0.5, "end": 0.2}, "empty or lies outside"),
+        ({"start": 0.5, "end": 3.0}, "empty or lies outside"),
+        ({"start": math.nan, "end": 0.5}, "empty or lies outside"),
+        ({"start": 0.0, "end": 1.0}, "all of the sound"),
+        ({"start": 0.1, "end": 0.10001}, "shorter than a sample"),
+        ({"start": 0.1, "end": 0.5, "above": 9000.0}, "above is 9000"),
+        ({"start": 0.1, "end": 0.5, "above": math.nan}, "above is nan"),
+        ({"start": 0.1, "end": 0.5, "steps": 0}, "steps is 0"),
+    ],
+)
+def test_spans_that_cannot_be_made(model, asked, said):
+    with pytest.raises(OptionError, match=said):
+        model.infill_sound(noise(1.0), **asked)
+    with pytest.raises(PromptError, match="more than 4000"):
+        model.infill_sound(noise(1.0), "x" * 5000, start=0.1, end=0.5)
+    with pytest.raises(OptionError, match="seconds is nan"):
+        model.continue_sound(noise(1.0), seconds=math.nan)
+
+
+@given(st.integers(0, 90), st.integers(1, 90), st.integers(0, 60))
+@settings(max_examples=40, deadline=None)
+def test_windows_cover_a_hole_once_and_know_what_lies_around(start, length, behind):
+    total = max(start + length + behind, 16)
+    places = windows_over(Hole(start, start + length), total=total, window=16)
+    assert [time for _, first, last in places for time in range(first, last)] == list(range(start, start + length))
+    assert all(0 <= at <= first < last <= at + 16 <= total for at, first, last in places)
+    assert all(first - at >= min(8, first) for at, first, _ in places[:-1])  # half a window before, where there is one
+    at, first, last = places[-1]
+    if last - first <= 8 and min(first, total - last) >= 8:
+        assert abs((first - at) - (at + 16 - last)) <= 1  # as much before as behind
+
+
+def test_sound_is_given_out_at_a_safe_peak(model, monkeypatch):
+    loud = torch.sin(torch.arange(8000) / 3)[None] * 1.7
+    monkeypatch.setattr(model.codec, "decode_latents", lambda latents, **_: loud)
+    made = model.generate("slow flute", seconds=0.5, candidates=1)[0].audio.samples
+    np.testing.assert_allclose(made, loud.numpy() * made.max() / float(loud.max()), atol=1e-6)  # not bent
+    assert true_peaks(made).max() <= 10 ** (-1 / 20) * 1.001
+    quiet = loud / 4
+    monkeypatch.setattr(model.codec, "decode_latents", lambda latents, **_: quiet)
+    np.testing.assert_array_equal(model.generate("slow flute", seconds=0.5, candidates=1)[0].audio.samples, quiet)
+    official = build(quirks="official")
+    monkeypatch.setattr(official.codec, "decode_latents", lambda latents, **_: loud)
+    made = official.generate("slow flute", seconds=0.5, candidates=1)[0].audio.samples
+    np.testing.assert_array_equal(made, loud.clamp(-1, 1).numpy())
 
 
 @pytest.mark.parametrize(("rate", "channels", "seconds"), [(8000, 1, 0.3), (44100, 2, 1.9), (16000, 8, 0.0001)])

@@ -14,6 +14,7 @@ from orchestrion.codecs.codec import Latents, Stream
 from orchestrion.codecs.mel_vae import MelVae
 from orchestrion.errors import InputError, OptionError
 from orchestrion.media.audio import Audio
+from orchestrion.media.loudness import at_safe_peak
 
 Progress = Callable[[int, int], None]
 CONTEXT = 8  # latent frames around a stretch that is decoded, as far as a decoder looks with some strength
@@ -80,7 +81,8 @@ class MelCodec(nn.Module):
 
     @torch.no_grad()
     def decode(self, latents: Latents, *, progress: Progress | None = None) -> Audio:
-        """The sound at its former rate and length; its level is the one that the autoencoder was trained on.
+        """The sound at its former rate and length; its level is the one that the autoencoder was trained on, or softer
+        where a true peak would lie above -1 dB.
 
         Raises:
             InputError: the latents do not fit the autoencoder.
@@ -91,7 +93,7 @@ class MelCodec(nn.Module):
         z = torch.from_numpy(np.ascontiguousarray(latents.values)).float()
         z = z.unflatten(1, (self.vae.latent_channels, -1)).transpose(2, 3)
         wave = self.decode_latents(z, progress=progress)
-        audio = Audio(wave.clamp(-1, 1).numpy(), self.mel.sample_rate).resample(latents.sample_rate)
+        audio = Audio(at_safe_peak(wave.float().numpy()), self.mel.sample_rate).resample(latents.sample_rate)
         short = max(latents.samples - audio.samples.shape[1], 0)
         samples = np.pad(audio.samples, ((0, 0), (0, short)))[:, : latents.samples]
         return Audio(np.ascontiguousarray(samples), audio.rate)

@@ -103,3 +103,11 @@ def mastering_gain(
             break
         raised *= np.sqrt(missing)
     return curve
+
+
+def at_safe_peak(samples: Samples, *, ceiling_db: float = CEILING_DB) -> Samples:
+    """The samples as they are, or softer as a whole where a true peak lies above `ceiling_db`: no wave is bent, as it
+    would be by cutting samples off at full scale."""
+    ceiling = 10 ** (ceiling_db / 20)
+    peak = float(true_peaks(samples, above=UNSEEN * ceiling).max(initial=0.0)) if len(samples) else 0.0
+    return samples if peak <= ceiling else (samples * np.float32(ceiling / peak)).astype(np.float32)

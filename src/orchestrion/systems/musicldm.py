@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -25,11 +26,13 @@ from orchestrion.codecs.vocoders import HiFiGan
 from orchestrion.data.caption_vocabulary import caption_words
 from orchestrion.errors import OptionError, PromptError
 from orchestrion.media.audio import Audio
+from orchestrion.media.loudness import at_safe_peak
 from orchestrion.nn.clap import Clap, SmallClap
 from orchestrion.nn.unet import UNet
 from orchestrion.paradigms.diffusion import Diffusion
 from orchestrion.paradigms.schedules import NoiseSchedule
 from orchestrion.representations.latent_masks import Masked, next_window
+from orchestrion.systems import musicldm_filling as filling
 from orchestrion.systems.card import Card
 from orchestrion.systems.registry import register
 from orchestrion.systems.system import System
@@ -41,8 +44,6 @@ if TYPE_CHECKING:
     from orchestrion.training.stage import Stage
 
 NOTE = "This was made by a miniature that shows the method, not the quality of the published model."
-MOST_CHARACTERS = 4000
-MOST_SECONDS = 600.0
 
 
 @register("musicldm")
@@ -86,7 +87,7 @@ class MusicLDM(System):
         name="musicldm",
         title=("MusicLDM: Enhancing Novelty in Text-to-Music Generation Using Beat-Synchronous Mixup Strategies"),
         arxiv="2308.01546",
-        tasks=("generate", "encode", "decode", "embed", "embed_text"),
+        tasks=("generate", "continue_sound", "infill_sound", "encode", "decode", "embed", "embed_text"),
         modalities=("text", "audio"),
         licence="Apache-2.0",
         code="https://github.com/RetroCirce/MusicLDM",
@@ -414,17 +415,10 @@ class MusicLDM(System):
         """
         if not prompt.strip():
             raise PromptError('The text is empty; say what the music should be, like "a slow tune on a flute".')
-        if max(len(prompt), len(negative)) > MOST_CHARACTERS:
-            raise PromptError(f"A text has more than {MOST_CHARACTERS} characters; shorten it.")
+        filling.check_texts(prompt, negative)
         seconds = self.frames / self.codec.mel.frame_rate if seconds is None else seconds
         candidates = self.candidates if candidates is None else candidates
-        for name, value, low, high in (
-            ("seconds", seconds, 0.1, MOST_SECONDS), ("steps", steps, 1, len(self.diffusion.schedule.alphas_cumprod)),
-            ("guidance", guidance, 0.0, 100.0), ("eta", eta, 0.0, 1.0), ("candidates", candidates, 1, 64),
-            ("n", n, 1, 64),
-        ):  # fmt: skip
-            if value is not None and not low <= value <= high:
-                raise OptionError(f"{name} is {value:g}; give a number from {low:g} to {high:g}.")
+        self._check(seconds=seconds, steps=steps, guidance=guidance, eta=eta, candidates=candidates, n=n)
         vector, away = self.vectors_of_text([prompt]), self.vectors_of_text([negative])
         time = max(math.ceil(seconds * self.codec.mel.frame_rate / self.vae.time_reduction - 1e-6), 1)
         half = self.window // 2
@@ -448,19 +442,73 @@ class MusicLDM(System):
                 masked = next_window(latents[:, :, -self.window :], kept=half)
                 more = self.sample(vector, masked=masked, generator=generator, **settings)
                 latents, done = torch.cat([latents, more[:, :, half:]], 2), done + 1
-            wave = self.codec.decode_latents(latents[:, :, :time])[:, : round(seconds * self.rate)].clamp(-1, 1)
+            wave = self.codec.decode_latents(latents[:, :, :time])[:, : round(seconds * self.rate)].float().numpy()
             report = {"candidates": [round(score, 4) for score in scores], "chosen": best, "negative": negative}
-            made.append(Sound(Audio(wave.float().numpy(), self.rate), self._told(report)))
+            made.append(Sound(Audio(self.finished(wave), self.rate), self.told(report)))
         return made
 
-    def _told(self, report: dict[str, Any]) -> dict[str, Any]:
+    def finished(self, wave: Float[np.ndarray, "channels samples"]) -> Float[np.ndarray, "channels samples"]:
+        """Sound as it is given out: softer as a whole where its true peak lies above -1 dB; the published sampler cuts
+        samples off at full scale."""
+        return np.clip(wave, -1, 1) if self.quirks == "official" else at_safe_peak(wave)
+
+    def told(self, report: dict[str, Any]) -> dict[str, Any]:
+        """A report, with a note where a miniature made the sound."""
         return {**report, "unserved": [NOTE]} if isinstance(self.clap, SmallClap) else report
 
-    def fill(self, audio: Audio, prompt: str, **settings: Any) -> Audio:
-        """A clip whose span or bands are made anew; see `systems.musicldm_filling.fill`."""
-        from orchestrion.systems.musicldm_filling import fill
+    def infill_sound(
+        self,
+        audio: Audio,
+        prompt: str = "",
+        *,
+        start: float,
+        end: float,
+        above: float | None = None,
+        negative: str = "",
+        steps: int | None = None,
+        guidance: float | None = None,
+        eta: float | None = None,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> Sound:
+        """A recording whose span is made anew; see `systems.musicldm_filling.infill_sound`."""
+        settings: dict[str, Any] = {"steps": steps, "guidance": guidance, "eta": eta}
+        self._check(**settings)
+        return filling.infill_sound(
+            self, audio, prompt, start=start, end=end, above=above, negative=negative, seed=seed, progress=progress,
+            **settings,
+        )  # fmt: skip
 
-        return fill(self, audio, prompt, **settings)
+    def continue_sound(
+        self,
+        audio: Audio,
+        prompt: str = "",
+        *,
+        seconds: float,
+        negative: str = "",
+        steps: int | None = None,
+        guidance: float | None = None,
+        eta: float | None = None,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> Sound:
+        """A recording that goes on; see `systems.musicldm_filling.continue_sound`."""
+        settings: dict[str, Any] = {"steps": steps, "guidance": guidance, "eta": eta}
+        self._check(**settings)
+        return filling.continue_sound(
+            self, audio, prompt, seconds=seconds, negative=negative, seed=seed, progress=progress, **settings
+        )
+
+    def _check(self, **numbers: float | None) -> None:
+        """Refuses settings out of range."""
+        most = {
+            "seconds": (0.1, filling.MOST_SECONDS), "steps": (1, len(self.diffusion.schedule.alphas_cumprod)),
+            "guidance": (0.0, 100.0), "eta": (0.0, 1.0), "candidates": (1, 64), "n": (1, 64),
+        }  # fmt: skip
+        for name, value in numbers.items():
+            low, high = most[name]
+            if value is not None and not low <= value <= high:
+                raise OptionError(f"{name} is {value:g}; give a number from {low:g} to {high:g}.")
 
     # Codec and vectors ------------------------------------------------------------------------------------------------
 
@@ -481,9 +529,7 @@ class MusicLDM(System):
         Raises:
             OptionError: the pooling is unknown or the hop not above 0.
         """
-        from orchestrion.systems.musicldm_filling import embed_windows
-
-        return embed_windows(self, audio, hop=hop, pooling=pooling, space=self._space, progress=progress)
+        return filling.embed_windows(self, audio, hop=hop, pooling=pooling, space=self._space, progress=progress)
 
     @torch.no_grad()
     def embed_text(self, text: str) -> Embeddings:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from orchestrion.codecs.codec import Latents
     from orchestrion.media.audio import Audio
+    from orchestrion.theory.chords import ChordSpan
     from orchestrion.theory.keys import Key
 
 Progress = Callable[[int, int], None]
@@ -191,6 +192,123 @@ class EmbedsText(Protocol):
         ...
 
 
+@runtime_checkable
+class InfillsSound(Protocol):
+    """New sound inside a recording."""
+
+    def infill_sound(
+        self,
+        audio: Audio,
+        prompt: str = "",
+        *,
+        start: float,
+        end: float,
+        above: float | None = None,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> Sound:
+        """The recording with the time from `start` to `end` (seconds) made anew, or only what lies above a frequency
+        there (Hz); all other samples stay as they are."""
+        ...
+
+
+@runtime_checkable
+class ContinuesSound(Protocol):
+    """Sound that goes on where a recording ends."""
+
+    def continue_sound(
+        self, audio: Audio, prompt: str = "", *, seconds: float, seed: int = 0, progress: Progress | None = None
+    ) -> Sound:
+        """The recording, sample for sample, with so many seconds more."""
+        ...
+
+
+@runtime_checkable
+class Melodizes(Protocol):
+    """A melody for chords."""
+
+    def melodize(
+        self,
+        chords: Sequence[ChordSpan],
+        *,
+        key: Key | None = None,
+        tempo: float = 100.0,
+        metre: tuple[int, int] = (4, 4),
+        seed: int = 0,
+        temperature: float = 1.0,
+        progress: Progress | None = None,
+    ) -> Music:
+        """A melody over chords, whose times are quarters from a bar line on.
+
+        Args:
+            key: found from the chords by default.
+        """
+        ...
+
+
+@runtime_checkable
+class Elaborates(Protocol):
+    """A melody from its skeleton."""
+
+    def elaborate(
+        self,
+        skeleton: ScoreTick | None = None,
+        *,
+        plan: Sequence[int] = (),
+        key: Key | None = None,
+        tempo: float = 100.0,
+        metre: tuple[int, int] = (4, 4),
+        seed: int = 0,
+        temperature: float = 1.0,
+        progress: Progress | None = None,
+    ) -> Music:
+        """A melody that passes through the notes of a skeleton.
+
+        Args:
+            skeleton: its notes in one line; without, the plan alone is followed.
+            plan: bars of each phrase; found in the skeleton by default.
+            key, tempo, metre: where there is no skeleton.
+        """
+        ...
+
+
+@runtime_checkable
+class Fades(Protocol):
+    """Sliders on a score."""
+
+    def fade(
+        self,
+        score: ScoreTick,
+        *,
+        rhythm: float = 0.0,
+        density: float = 0.0,
+        arousal: float = 0.0,
+        tracks: Sequence[str] = (),
+        seed: int = 0,
+        temperature: float = 0.0,
+        progress: Progress | None = None,
+    ) -> Music:
+        """The score with sliders moved, each in [−1, 1]; tracks that are not named are kept note for note."""
+        ...
+
+
+@runtime_checkable
+class ReplacesSlices(Protocol):
+    """Slices of a score swapped for related ones."""
+
+    def replace_slices(
+        self,
+        score: ScoreTick,
+        *,
+        share: float = 0.3,
+        neighbours: int = 20,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> Music:
+        """The score with that share of its slices replaced."""
+        ...
+
+
 TASKS: dict[str, type] = {
     "generate": Generates,
     "continue_": Continues,
@@ -202,5 +320,11 @@ TASKS: dict[str, type] = {
     "transfer": Transfers,
     "embed": Embeds,
     "embed_text": EmbedsText,
+    "fade": Fades,
+    "replace_slices": ReplacesSlices,
+    "melodize": Melodizes,
+    "elaborate": Elaborates,
+    "infill_sound": InfillsSound,
+    "continue_sound": ContinuesSound,
 }
 """Method → protocol; a card may name only these."""
