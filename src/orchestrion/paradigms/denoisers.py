@@ -113,6 +113,26 @@ def denoiser(network: Network, condition: Any, scaling: Scaling, *, clip: float 
     return denoise
 
 
+def mean_square(error: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
+    """Mean over each item of the squares."""
+    return error.square().flatten(1).mean(1)
+
+
+def multiscale_square(error: Float[Tensor, "batch channels ..."], *, scales: float) -> Float[Tensor, " batch"]:
+    """The same of the cosine transform along all axes of space, each square times −log₂ of the highest of its
+    frequencies (in cycles a sample), at most `scales` (Crowson et al. 2024, HDiT, section 4.5)."""
+    weight = error.new_full((), math.inf)
+    for axis in range(2, error.ndim):
+        side = error.shape[axis]
+        place = torch.arange(side, dtype=torch.float64, device=error.device)
+        basis = torch.cos(math.pi / side * (place + 0.5) * place[:, None]) * math.sqrt(2 / side)
+        basis[0] /= math.sqrt(2)
+        error = torch.tensordot(error, basis.to(error), ([axis], [1])).movedim(-1, axis)
+        ramp = torch.linspace(0.5 / side, 0.5, side, device=error.device)
+        weight = torch.minimum(weight, (-ramp.log2()).clamp(max=scales).view(-1, *(1,) * (error.ndim - axis - 1)))
+    return (error.square() * weight).flatten(1).mean(1)
+
+
 def scaled_loss(
     network: Network,
     condition: Any,
@@ -120,13 +140,19 @@ def scaled_loss(
     x: Float[Tensor, "batch ..."],
     noise: Float[Tensor, "batch ..."],
     sigma: Float[Tensor, " batch"],
+    *,
+    measure: Callable[[Tensor], Tensor] = mean_square,
 ) -> Float[Tensor, " batch"]:
-    """Mean over each item of (F − (x_0 − c_skip·x_σ)/c_out)²: the unweighted loss, of unit size at every level."""
+    """Mean over each item of (F − (x_0 − c_skip·x_σ)/c_out)²: the unweighted loss, of unit size at every level.
+
+    Args:
+        measure: of the errors, in place of the mean of squares.
+    """
     scales = scaling(sigma)
     noised = x + noise * _wide(sigma, x)
     output = network(noised * _wide(scales.into, x), scales.time.to(x.dtype), condition)
     wanted = (x - _wide(scales.skip, x) * noised) / _wide(scales.out, x)
-    return (output - wanted).square().flatten(1).mean(1)
+    return measure(output - wanted)
 
 
 def _wide(values: Tensor, like: Tensor) -> Tensor:

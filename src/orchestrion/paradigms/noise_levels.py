@@ -41,6 +41,15 @@ def v_diffusion(u: Draws, *, sigma_data: float = 1.0, min_value: float = 0.0, ma
     return (u.double() * (high - low) + low).tan().mul(sigma_data).to(u.dtype)
 
 
+def split_log_normal(u: Draws, *, loc: float, scale_1: float, scale_2: float) -> Draws:
+    """log σ falls off normally on both sides of `loc`, with another width on each."""
+    share = scale_1 / (scale_1 + scale_2)
+    u = u.double()
+    low, high = (u / share / 2).clamp(0, 0.5), ((u - share) / (1 - share) / 2 + 0.5).clamp(0.5, 1)
+    normal = torch.where(u < share, torch.special.ndtri(low) * scale_1, torch.special.ndtri(high) * scale_2)
+    return (normal + loc).exp().float()
+
+
 def cosine_interpolated(
     u: Draws,
     *,
