@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,3 +28,42 @@ Source = Annotated[Path, typer.Argument(metavar="FILE", help="MIDI, MusicXML, AB
 Workers = Annotated[int | None, typer.Option(help="Processes; one for each core if left out.")]
 Url = Annotated[str | None, typer.Option(help="OpenAI-compatible endpoint of a language model that writes.")]
 Model = Annotated[str | None, typer.Option(help="Name of the language model there.")]
+
+
+def editing(system: str = "getmusic") -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorator: a command whose last parameter is `**how` takes the options of `verbs.editing.Editing` in it, and
+    `json`.
+
+    Args:
+        system: that does the work unless another is named.
+    """
+    shared: dict[str, tuple[Any, Any]] = {
+        "temperature": (Temperature, None),
+        "seed": (Seed, None),
+        "n": (Pieces, 1),
+        "soundfont": (SoundFont, None),
+        "stems": (Stems, False),
+        "sheet": (Sheet, False),
+        "system": (System, system),
+        "device": (Device, "cpu"),
+        "json": (Json, False),
+    }
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        *own, _ = inspect.signature(command, eval_str=True).parameters.values()
+        added = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+            for name, (kind, default) in shared.items()
+        ]
+        parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own] + added
+
+        @functools.wraps(command)
+        def run(**given: Any) -> None:
+            command(**given)
+
+        del run.__wrapped__  # the parser reads the signature below, not that of the command
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in parameters}
+        return run
+
+    return decorate

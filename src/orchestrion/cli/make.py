@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -73,163 +75,61 @@ def generate(
 
 
 @app.command("continue", epilog="Example: orchestrion continue tune.mid --bars 8 -o longer.mid")
+@c.editing()
 def continue_(
     source: c.Source,
     output: c.Output = Path("continued.mid"),
     bars: Annotated[int, typer.Option(help="How many bars to add.")] = 8,
-    temperature: c.Temperature = None,
-    seed: c.Seed = None,
-    n: c.Pieces = 1,
-    soundfont: c.SoundFont = None,
-    stems: c.Stems = False,
-    sheet: c.Sheet = False,
-    system: c.System = "getmusic",
-    device: c.Device = "cpu",
-    json: c.Json = False,
+    **how: Any,
 ) -> None:
     """Go on where a file ends."""
     from orchestrion.verbs.continue_ import continue_
 
-    carry_out(
-        "Continuing",
-        json,
-        lambda progress: continue_(
-            source,
-            output,
-            bars=bars,
-            temperature=temperature,
-            seed=seed,
-            n=n,
-            soundfont=soundfont,
-            stems=stems,
-            sheet=sheet,
-            system=system,
-            device=device,
-            progress=progress,
-        ),
-        show_music,
-    )
+    make("Continuing", partial(continue_, source, output, bars=bars), how)
 
 
 @app.command(epilog="Example: orchestrion infill tune.mid --bars 9-12 -o mended.mid")
+@c.editing()
 def infill(
     source: c.Source,
     bars: Annotated[str, typer.Option(help="First and last bar to write anew, counted from 1, like 9-12.")],
     output: c.Output = Path("infilled.mid"),
     tracks: Annotated[str | None, typer.Option(help="Tracks to write anew, with commas; all if left out.")] = None,
-    temperature: c.Temperature = None,
-    seed: c.Seed = None,
-    n: c.Pieces = 1,
-    soundfont: c.SoundFont = None,
-    stems: c.Stems = False,
-    sheet: c.Sheet = False,
-    system: c.System = "getmusic",
-    device: c.Device = "cpu",
-    json: c.Json = False,
+    **how: Any,
 ) -> None:
     """Write some bars of a file anew, to fit what stands around them."""
     from orchestrion.verbs.infill import infill
 
-    carry_out(
-        "Filling in",
-        json,
-        lambda progress: infill(
-            source,
-            output,
-            bars=bars,
-            tracks=tracks,
-            temperature=temperature,
-            seed=seed,
-            n=n,
-            soundfont=soundfont,
-            stems=stems,
-            sheet=sheet,
-            system=system,
-            device=device,
-            progress=progress,
-        ),
-        show_music,
-    )
+    make("Filling in", partial(infill, source, output, bars=bars, tracks=tracks), how)
 
 
 @app.command(epilog="Example: orchestrion arrange tune.mid --keep melody --add bass,drums,piano -o band.wav")
+@c.editing()
 def arrange(
     source: c.Source,
     add: Annotated[str, typer.Option(help="Tracks to write, with commas, like bass,drums,piano.")],
     output: c.Output = Path("arranged.mid"),
     keep: Annotated[str | None, typer.Option(help="Tracks to keep, with commas; all if left out.")] = None,
-    temperature: c.Temperature = None,
-    seed: c.Seed = None,
-    n: c.Pieces = 1,
-    soundfont: c.SoundFont = None,
-    stems: c.Stems = False,
-    sheet: c.Sheet = False,
-    system: c.System = "getmusic",
-    device: c.Device = "cpu",
-    json: c.Json = False,
+    **how: Any,
 ) -> None:
     """Keep some tracks of a file, note for note, and write others to go with them."""
     from orchestrion.verbs.arrange import arrange
 
-    carry_out(
-        "Arranging",
-        json,
-        lambda progress: arrange(
-            source,
-            output,
-            keep=keep,
-            add=add,
-            temperature=temperature,
-            seed=seed,
-            n=n,
-            soundfont=soundfont,
-            stems=stems,
-            sheet=sheet,
-            system=system,
-            device=device,
-            progress=progress,
-        ),
-        show_music,
-    )
+    make("Arranging", partial(arrange, source, output, keep=keep, add=add), how)
 
 
 @app.command(epilog="Example: orchestrion harmonize tune.abc -o chords.mid")
+@c.editing()
 def harmonize(
     source: c.Source,
     output: c.Output = Path("harmonized.mid"),
     melody: Annotated[str | None, typer.Option(help="Track that carries the melody; found if left out.")] = None,
-    temperature: c.Temperature = None,
-    seed: c.Seed = None,
-    n: c.Pieces = 1,
-    soundfont: c.SoundFont = None,
-    stems: c.Stems = False,
-    sheet: c.Sheet = False,
-    system: c.System = "getmusic",
-    device: c.Device = "cpu",
-    json: c.Json = False,
+    **how: Any,
 ) -> None:
     """Write chords for a melody."""
     from orchestrion.verbs.harmonize import harmonize
 
-    carry_out(
-        "Harmonising",
-        json,
-        lambda progress: harmonize(
-            source,
-            output,
-            melody=melody,
-            temperature=temperature,
-            seed=seed,
-            n=n,
-            soundfont=soundfont,
-            stems=stems,
-            sheet=sheet,
-            system=system,
-            device=device,
-            progress=progress,
-        ),
-        show_music,
-    )
+    make("Harmonising", partial(harmonize, source, output, melody=melody), how)
 
 
 @app.command(epilog="Example: orchestrion describe song.mp3 -o song.png")
@@ -250,6 +150,12 @@ def describe(
         lambda progress: describe(source, seed=seed, url=url, model=model, picture=picture, progress=progress),
         show_description,
     )
+
+
+def make(label: str, verb: Callable[..., Any], how: dict[str, Any]) -> None:
+    """Runs a verb that changes a score with the options of `choices.editing`."""
+    rest = {name: value for name, value in how.items() if name != "json"}
+    carry_out(label, how["json"], lambda progress: verb(progress=progress, **rest), show_music)
 
 
 def show_description(result: Any) -> str:

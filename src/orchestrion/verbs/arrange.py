@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Unpack
 
 from orchestrion.errors import OptionError
 from orchestrion.verbs import options
-from orchestrion.verbs.editing import edit
-from orchestrion.verbs.result import MusicResult, Progress
+from orchestrion.verbs.editing import Editing, edit
+from orchestrion.verbs.result import MusicResult
 
 
 def arrange(
@@ -16,21 +17,14 @@ def arrange(
     *,
     keep: str | None = None,
     add: str | None = None,
-    temperature: float | None = None,
-    seed: int | None = None,
-    n: int = 1,
-    soundfont: str | Path | None = None,
-    stems: bool = False,
-    sheet: bool = False,
-    system: str = "getmusic",
-    device: str = "cpu",
-    progress: Progress | None = None,
+    **how: Unpack[Editing],
 ) -> MusicResult:
     """Keeps some tracks of a piece, note for note, and writes others to go with them.
 
     Args:
         keep: tracks to keep, with commas, by the system's names ("lead"), or "melody"; all by default.
         add: tracks to write, with commas, such as "bass, drums, piano".
+        how: as `Editing`.
 
     Raises:
         InputError, OptionError, OutputError: as `editing.edit`.
@@ -44,13 +38,5 @@ def arrange(
         source,
         output,
         {"keep": options.read_names(keep), "add": added},
-        temperature=temperature,
-        seed=seed,
-        n=n,
-        soundfont=soundfont,
-        stems=stems,
-        sheet=sheet,
-        system=system,
-        device=device,
-        progress=progress,
+        **how,
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Unpack
 
 from orchestrion.verbs import options
-from orchestrion.verbs.editing import edit
-from orchestrion.verbs.result import MusicResult, Progress
+from orchestrion.verbs.editing import Editing, edit
+from orchestrion.verbs.result import MusicResult
 
 
 def continue_(
@@ -14,20 +15,13 @@ def continue_(
     output: str | Path,
     *,
     bars: int = 8,
-    temperature: float | None = None,
-    seed: int | None = None,
-    n: int = 1,
-    soundfont: str | Path | None = None,
-    stems: bool = False,
-    sheet: bool = False,
-    system: str = "getmusic",
-    device: str = "cpu",
-    progress: Progress | None = None,
+    **how: Unpack[Editing],
 ) -> MusicResult:
     """Adds bars to the end of a MIDI, MusicXML, ABC or kern file.
 
     Args:
         bars: how many to add.
+        how: as `Editing`.
 
     Raises:
         InputError, OptionError, OutputError: as `editing.edit`.
@@ -39,13 +33,5 @@ def continue_(
         source,
         output,
         {"bars": bars},
-        temperature=temperature,
-        seed=seed,
-        n=n,
-        soundfont=soundfont,
-        stems=stems,
-        sheet=sheet,
-        system=system,
-        device=device,
-        progress=progress,
+        **how,
     )

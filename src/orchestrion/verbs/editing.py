@@ -3,10 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from orchestrion.verbs import options
 from orchestrion.verbs.result import MusicResult, Progress
+
+
+class Editing(TypedDict, total=False):
+    """What every verb that changes a score takes besides its own options.
+
+    Attributes:
+        temperature: above 1 bolder, below 1 safer; the system's own by default.
+        seed: the same seed gives the same files; a fresh one is drawn and reported where none is given.
+        n: how many results, written as name-1, name-2 …
+        soundfont: a .sf2 file for the sound.
+        stems: also one sound file for each track.
+        sheet: also an engraved sheet, .svg.
+        system: a name, name:official, or the path of a weights file.
+        device: cpu, cuda or mps.
+        progress: called with the work done and the work in all.
+    """
+
+    temperature: float | None
+    seed: int | None
+    n: int
+    soundfont: str | Path | None
+    stems: bool
+    sheet: bool
+    system: str
+    device: str
+    progress: Progress | None
 
 
 def edit(
@@ -16,15 +42,15 @@ def edit(
     output: str | Path,
     asked: dict[str, Any],
     *,
-    temperature: float | None,
-    seed: int | None,
-    n: int,
-    soundfont: str | Path | None,
-    stems: bool,
-    sheet: bool,
-    system: str,
-    device: str,
-    progress: Progress | None,
+    temperature: float | None = None,
+    seed: int | None = None,
+    n: int = 1,
+    soundfont: str | Path | None = None,
+    stems: bool = False,
+    sheet: bool = False,
+    system: str = "getmusic",
+    device: str = "cpu",
+    progress: Progress | None = None,
 ) -> MusicResult:
     """Reads `source`, lets the system's method `task` work on it with the options `asked`, and writes the result.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Unpack
 
-from orchestrion.verbs.editing import edit
-from orchestrion.verbs.result import MusicResult, Progress
+from orchestrion.verbs.editing import Editing, edit
+from orchestrion.verbs.result import MusicResult
 
 
 def harmonize(
@@ -13,20 +14,13 @@ def harmonize(
     output: str | Path,
     *,
     melody: str | None = None,
-    temperature: float | None = None,
-    seed: int | None = None,
-    n: int = 1,
-    soundfont: str | Path | None = None,
-    stems: bool = False,
-    sheet: bool = False,
-    system: str = "getmusic",
-    device: str = "cpu",
-    progress: Progress | None = None,
+    **how: Unpack[Editing],
 ) -> MusicResult:
     """Writes a chord track for a melody.
 
     Args:
         melody: name of the track that carries it; the system finds it by default.
+        how: as `Editing`.
 
     Raises:
         InputError, OptionError, OutputError: as `editing.edit`.
@@ -37,13 +31,5 @@ def harmonize(
         source,
         output,
         {"melody": melody},
-        temperature=temperature,
-        seed=seed,
-        n=n,
-        soundfont=soundfont,
-        stems=stems,
-        sheet=sheet,
-        system=system,
-        device=device,
-        progress=progress,
+        **how,
     )

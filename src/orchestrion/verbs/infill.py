@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Unpack
 
 from orchestrion.verbs import options
-from orchestrion.verbs.editing import edit
-from orchestrion.verbs.result import MusicResult, Progress
+from orchestrion.verbs.editing import Editing, edit
+from orchestrion.verbs.result import MusicResult
 
 
 def infill(
@@ -15,21 +16,14 @@ def infill(
     *,
     bars: str,
     tracks: str | None = None,
-    temperature: float | None = None,
-    seed: int | None = None,
-    n: int = 1,
-    soundfont: str | Path | None = None,
-    stems: bool = False,
-    sheet: bool = False,
-    system: str = "getmusic",
-    device: str = "cpu",
-    progress: Progress | None = None,
+    **how: Unpack[Editing],
 ) -> MusicResult:
     """Writes some bars of a piece anew, to fit what stands around them.
 
     Args:
         bars: the first and the last to be written, counted from 1, as "9-12".
         tracks: names of the tracks to be written, with commas; all by default.
+        how: as `Editing`.
 
     Raises:
         InputError, OptionError, OutputError: as `editing.edit`.
@@ -40,13 +34,5 @@ def infill(
         source,
         output,
         {"bars": options.read_bar_range(bars), "tracks": options.read_names(tracks)},
-        temperature=temperature,
-        seed=seed,
-        n=n,
-        soundfont=soundfont,
-        stems=stems,
-        sheet=sheet,
-        system=system,
-        device=device,
-        progress=progress,
+        **how,
     )
