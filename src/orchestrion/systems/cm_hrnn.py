@@ -63,9 +63,9 @@ _TRAINED_SMALL: dict[str, Any] = {
     "embed_frames": True,
     "padded_start": True,
     "dropout": 0.2,
-    "window": 96,
-    "batch_size": 48,
-    "training_steps": 3000,
+    "window": 80,
+    "batch_size": 32,
+    "training_steps": 1600,
     "learning_rate": 2e-3,
     "epsilon": 1e-8,
 }
