@@ -24,6 +24,15 @@ Sheet = Annotated[bool, typer.Option("--sheet", help="Also an engraved sheet, .s
 Output = Annotated[
     Path, typer.Option("--output", "-o", help="File to write: .wav, .flac, .ogg, .mp3, .mid or .musicxml.")
 ]
+OwnOutput = Annotated[
+    Path | None, typer.Option("--output", "-o", help="File to write; scores and recordings have names of their own.")
+]
+AnySource = Annotated[Path, typer.Argument(metavar="FILE", help="MIDI, MusicXML, ABC or kern file, or a recording.")]
+OwnSystem = Annotated[str | None, typer.Option("--system", help="As elsewhere; the best one for FILE if left out.")]
+Prompt = Annotated[str | None, typer.Option(help="What it shall be, in a sentence; recordings only.")]
+Negative = Annotated[str | None, typer.Option(help="What it shall not be; recordings only.")]
+Steps = Annotated[int | None, typer.Option(help="Steps of the sampler; recordings only.")]
+Guidance = Annotated[float | None, typer.Option(help="Strength of the text; recordings only.")]
 Source = Annotated[Path, typer.Argument(metavar="FILE", help="MIDI, MusicXML, ABC or kern file.")]
 Workers = Annotated[int | None, typer.Option(help="Processes; one for each core if left out.")]
 Url = Annotated[str | None, typer.Option(help="OpenAI-compatible endpoint of a language model that writes.")]

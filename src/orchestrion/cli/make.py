@@ -75,32 +75,113 @@ def generate(
 
 
 @app.command("continue", epilog="Example: orchestrion continue tune.mid --bars 8 -o longer.mid")
-@c.editing()
 def continue_(
-    source: c.Source,
-    output: c.Output = Path("continued.mid"),
-    bars: Annotated[int, typer.Option(help="How many bars to add.")] = 8,
-    **how: Any,
+    source: c.AnySource,
+    output: c.OwnOutput = None,
+    bars: Annotated[int | None, typer.Option(help="How many bars to add to a score; 8 if left out.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="How many to add to a recording; 10 if left out.")] = None,
+    prompt: c.Prompt = None,
+    negative: c.Negative = None,
+    steps: c.Steps = None,
+    guidance: c.Guidance = None,
+    temperature: c.Temperature = None,
+    seed: c.Seed = None,
+    n: c.Pieces = 1,
+    soundfont: c.SoundFont = None,
+    stems: c.Stems = False,
+    sheet: c.Sheet = False,
+    system: c.OwnSystem = None,
+    device: c.Device = "cpu",
+    json: c.Json = False,
 ) -> None:
-    """Go on where a file ends."""
+    """Go on where a score or a recording ends."""
     from orchestrion.verbs.continue_ import continue_
+    from orchestrion.verbs.describe import is_sound
 
-    make("Continuing", partial(continue_, source, output, bars=bars), how)
+    target = output or Path("continued.wav" if is_sound(source) else "continued.mid")
+    carry_out(
+        "Continuing",
+        json,
+        lambda progress: continue_(
+            source,
+            target,
+            bars=bars,
+            temperature=temperature,
+            seconds=seconds,
+            prompt=prompt,
+            negative=negative,
+            steps=steps,
+            guidance=guidance,
+            seed=seed,
+            n=n,
+            soundfont=soundfont,
+            stems=stems,
+            sheet=sheet,
+            system=system,
+            device=device,
+            progress=progress,
+        ),
+        show_music,
+    )
 
 
 @app.command(epilog="Example: orchestrion infill tune.mid --bars 9-12 -o mended.mid")
-@c.editing()
 def infill(
-    source: c.Source,
-    bars: Annotated[str, typer.Option(help="First and last bar to write anew, counted from 1, like 9-12.")],
-    output: c.Output = Path("infilled.mid"),
+    source: c.AnySource,
+    output: c.OwnOutput = None,
+    bars: Annotated[
+        str | None, typer.Option(help="First and last bar of a score to write anew, counted from 1, like 9-12.")
+    ] = None,
     tracks: Annotated[str | None, typer.Option(help="Tracks to write anew, with commas; all if left out.")] = None,
-    **how: Any,
+    start: Annotated[float | None, typer.Option("--from", help="Where in a recording, in seconds.")] = None,
+    end: Annotated[float | None, typer.Option("--to", help="Up to where in a recording, in seconds.")] = None,
+    above: Annotated[float | None, typer.Option(help="Only what lies above so many Hz; recordings only.")] = None,
+    prompt: c.Prompt = None,
+    negative: c.Negative = None,
+    steps: c.Steps = None,
+    guidance: c.Guidance = None,
+    temperature: c.Temperature = None,
+    seed: c.Seed = None,
+    n: c.Pieces = 1,
+    soundfont: c.SoundFont = None,
+    stems: c.Stems = False,
+    sheet: c.Sheet = False,
+    system: c.OwnSystem = None,
+    device: c.Device = "cpu",
+    json: c.Json = False,
 ) -> None:
-    """Write some bars of a file anew, to fit what stands around them."""
+    """Make some bars of a score or a span of a recording anew, to fit what stands around them."""
+    from orchestrion.verbs.describe import is_sound
     from orchestrion.verbs.infill import infill
 
-    make("Filling in", partial(infill, source, output, bars=bars, tracks=tracks), how)
+    target = output or Path("infilled.wav" if is_sound(source) else "infilled.mid")
+    carry_out(
+        "Filling in",
+        json,
+        lambda progress: infill(
+            source,
+            target,
+            bars=bars,
+            tracks=tracks,
+            temperature=temperature,
+            start=start,
+            end=end,
+            above=above,
+            prompt=prompt,
+            negative=negative,
+            steps=steps,
+            guidance=guidance,
+            seed=seed,
+            n=n,
+            soundfont=soundfont,
+            stems=stems,
+            sheet=sheet,
+            system=system,
+            device=device,
+            progress=progress,
+        ),
+        show_music,
+    )
 
 
 @app.command(epilog="Example: orchestrion arrange tune.mid --keep melody --add bass,drums,piano -o band.wav")

@@ -26,6 +26,7 @@ FORMATS = {
     ".mp3": ("MP3", "MPEG_LAYER_III"),
 }
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+FLAC_CHANNELS, FLAC_RATE = 8, 655_350
 MOST_CHANNELS = 32
 MOST_SECONDS = 3 * 3600.0
 BLOCK = 1 << 16  # samples, as much as is read or written at once
@@ -173,10 +174,8 @@ def write_blocks(
     import soundfile
 
     target = Path(path)
-    form, encoding = _format_of(target)
+    form, encoding = check_format(target, rate=rate, channels=channels)
     tags = _tags_of(metadata)
-    if form == "MP3" and (rate not in MP3_RATES or channels > 2):
-        raise OptionError(f"An MP3 file cannot hold {channels} channels at {rate} Hz; write .wav or .flac.")
     with atomic_write(target) as temporary:
         try:
             with soundfile.SoundFile(temporary, "w", rate, channels, format=form, subtype=encoding) as file:
@@ -196,6 +195,20 @@ def write_blocks(
         if form == "OGG":
             settle_ogg_serial(temporary)
     return target
+
+
+def check_format(path: Path, *, rate: int, channels: int) -> tuple[str, str]:
+    """Format and encoding that the suffix names, if they hold such sound.
+
+    Raises:
+        OptionError: the suffix is of no known format, or the format does not hold this rate or so many channels.
+    """
+    form, encoding = _format_of(path)
+    if form == "MP3" and (rate not in MP3_RATES or channels > 2):
+        raise OptionError(f"An MP3 file cannot hold {channels} channels at {rate} Hz; write .wav or .flac.")
+    if form == "FLAC" and (channels > FLAC_CHANNELS or rate > FLAC_RATE):
+        raise OptionError(f"A FLAC file cannot hold {channels} channels at {rate} Hz; write .wav.")
+    return form, encoding
 
 
 SYSTEM_ERROR = 2  # libsndfile's word for whatever the system said, which it does not pass on

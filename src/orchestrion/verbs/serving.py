@@ -26,7 +26,7 @@ def load_for(task: str, name: str, device: str) -> Any:
     check_device(device)
     system = load(name, device=device)
     if not callable(getattr(system, task, None)):
-        verb = task.rstrip("_")
+        verb = task.rstrip("_").replace("_", " ")
         raise OptionError(f"The system {name!r} cannot {verb}; `orchestrion systems` shows which can.")
     return system
 
