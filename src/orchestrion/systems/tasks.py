@@ -309,6 +309,31 @@ class ReplacesSlices(Protocol):
         ...
 
 
+@runtime_checkable
+class Paints(Protocol):
+    """New music where a mask on the piano roll says."""
+
+    def paint(
+        self,
+        score: ScoreTick,
+        *,
+        mask: Any,
+        repaint: int | None = None,
+        candidates: int = 1,
+        busy: float = 100.0,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> Music:
+        """The score, note for note outside of the mask, with new notes where it is free.
+
+        Args:
+            mask: [pitches, columns] over the whole piece, the highest pitch on top; True where music shall appear.
+            repaint: how often each step is done; more makes more notes.
+            candidates, busy: of so many, the one is taken that has more notes than `busy` percent of them.
+        """
+        ...
+
+
 TASKS: dict[str, type] = {
     "generate": Generates,
     "continue_": Continues,
@@ -326,5 +351,6 @@ TASKS: dict[str, type] = {
     "elaborate": Elaborates,
     "infill_sound": InfillsSound,
     "continue_sound": ContinuesSound,
+    "paint": Paints,
 }
 """Method → protocol; a card may name only these."""
