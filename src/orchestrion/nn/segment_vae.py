@@ -1,0 +1,171 @@
+"""Recurrent parts of autoencoders of short music: sequence to Gaussian, latent to symbols, latent to events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from orchestrion.nn.mixture_prior import Gaussian
+
+
+class SequenceEncoder(nn.Module):
+    """A bidirectional GRU whose last states give a Gaussian; exp of the second projection is its standard deviation.
+
+    Args:
+        inputs: width of a step.
+        hidden: of each direction.
+        latent: dimensions.
+    """
+
+    def __init__(self, *, inputs: int, hidden: int, latent: int) -> None:
+        super().__init__()
+        self.gru = nn.GRU(inputs, hidden, batch_first=True, bidirectional=True)
+        self.mean = nn.Linear(2 * hidden, latent)
+        self.log_scale = nn.Linear(2 * hidden, latent)
+
+    def forward(self, x: Float[Tensor, "batch time inputs"]) -> Gaussian:
+        """Of each item; padding is read like any step, as published."""
+        last = self.gru(x)[1].transpose(0, 1).flatten(1)
+        return Gaussian(self.mean(last), self.log_scale(last).exp())
+
+
+class SymbolDecoder(nn.Module):
+    """Says a sequence of symbols from a latent that is given at every step and at the start.
+
+    Args:
+        symbols: how many there are.
+        latent: dimensions.
+        hidden: of the GRU.
+    """
+
+    def __init__(self, *, symbols: int, latent: int, hidden: int) -> None:
+        super().__init__()
+        self.symbols = symbols
+        self.start = nn.Linear(latent, hidden)
+        self.gru = nn.GRU(symbols + latent, hidden, batch_first=True)
+        self.out = nn.Linear(hidden, symbols)
+
+    def forward(
+        self,
+        symbols: Int[Tensor, "batch time"],
+        z: Float[Tensor, "batch latent"],
+        *,
+        shifted: bool = True,
+    ) -> Float[Tensor, "batch time symbols"]:
+        """Logits of each symbol from those before it.
+
+        Args:
+            shifted: False gives each step the very symbol that it must say (the published code).
+        """
+        given = functional.one_hot(symbols, self.symbols).to(z.dtype)
+        if shifted:
+            given = functional.pad(given, (0, 0, 1, 0))[:, :-1]
+        x = torch.cat([given, z[:, None].expand(-1, symbols.shape[1], -1)], -1)
+        return self.out(self.gru(x, self.start(z)[None])[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """What a decoder wrote by itself.
+
+    Attributes:
+        ids: [batch, steps].
+        log_probs: [batch, steps, classes]; None where they were not asked for.
+    """
+
+    ids: Tensor
+    log_probs: Tensor | None
+
+
+class EventDecoder(nn.Module):
+    """Two GRU cells that write events from a latent; the second begins with the first output of the first.
+
+    The event before is given as a one-hot vector; before the first, the last class stands.
+
+    Args:
+        classes: of events.
+        latent: dimensions of all that is given at every step.
+        hidden: of the cells.
+    """
+
+    def __init__(self, *, classes: int, latent: int, hidden: int) -> None:
+        super().__init__()
+        self.classes = classes
+        self.start = nn.Linear(latent, hidden)
+        self.first = nn.GRU(classes + latent, hidden, batch_first=True)
+        self.second = nn.GRU(hidden, hidden, batch_first=True)
+        self.out = nn.Linear(hidden, classes)
+
+    def forward(
+        self, events: Int[Tensor, "batch time"], z: Float[Tensor, "batch latent"]
+    ) -> Float[Tensor, "batch time classes"]:
+        """Logits of each event, given those before it."""
+        before = functional.pad(events, (1, 0), value=self.classes - 1)[:, :-1]
+        given = functional.one_hot(before, self.classes).to(z.dtype)
+        x = torch.cat([given, z[:, None].expand(-1, events.shape[1], -1)], -1)
+        below = self.first(x, self.start(z)[None])[0]
+        return self.out(self.second(below, below[:, 0][None].contiguous())[0])
+
+    def roll_out(
+        self,
+        z: Float[Tensor, "batch latent"],
+        *,
+        steps: int,
+        end: int | None = None,
+        choose: Callable[[Tensor], Tensor] | None = None,
+        keep_log_probs: bool = False,
+    ) -> Rollout:
+        """Events written one after another, `steps` of them or until all items have written `end`.
+
+        What z and the event add to the first cell is computed once and looked up, so that a step costs three products.
+        Items that have ended are left out of the steps that follow, and are filled with 0.
+
+        Args:
+            choose: logits [items, classes] → ids; the most probable by default.
+            keep_log_probs: whether to return the log-probabilities of every step; then no item ends early.
+        """
+        gru, out = self.first, self.out
+        classes = self.classes
+        table = gru.weight_ih_l0[:, :classes].t().contiguous()
+        fixed = functional.linear(z, gru.weight_ih_l0[:, classes:], gru.bias_ih_l0)
+        h1 = self.start(z)
+        h2: Tensor | None = None
+        event = torch.full((len(z),), classes - 1, device=z.device)
+        ids = torch.zeros(len(z), steps, dtype=torch.long, device=z.device)
+        rows = torch.arange(len(z), device=z.device)
+        kept: list[Tensor] = []
+        for step in range(steps):
+            h1 = _gru_step(table[event] + fixed, functional.linear(h1, gru.weight_hh_l0, gru.bias_hh_l0), h1)
+            above = self.second
+            h2 = h1 if h2 is None else h2
+            h2 = _gru_step(
+                functional.linear(h1, above.weight_ih_l0, above.bias_ih_l0),
+                functional.linear(h2, above.weight_hh_l0, above.bias_hh_l0),
+                h2,
+            )
+            logits = out(h2)
+            if keep_log_probs:
+                kept.append(logits.log_softmax(-1))
+            event = logits.argmax(-1) if choose is None else choose(logits)
+            ids[rows, step] = event
+            if end is not None and not keep_log_probs:
+                going = event != end
+                if not bool(going.all()):
+                    if not bool(going.any()):
+                        break
+                    rows, event, fixed, h1, h2 = (x[going] for x in (rows, event, fixed, h1, h2))
+        return Rollout(ids, torch.stack(kept, 1) if keep_log_probs else None)
+
+
+def _gru_step(x: Tensor, h: Tensor, state: Tensor) -> Tensor:
+    """One step of torch's GRU from what input and state add to the gates."""
+    width = state.shape[1]
+    gates = (x[:, : 2 * width] + h[:, : 2 * width]).sigmoid()
+    reset, keep = gates[:, :width], gates[:, width:]
+    new = (x[:, 2 * width :] + reset * h[:, 2 * width :]).tanh()
+    return new + keep * (state - new)
