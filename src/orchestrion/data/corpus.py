@@ -104,6 +104,13 @@ def load_corpus(name: str | Path = "compact", *, split: str | None = None, limit
     return Corpus(corpus_path(name), split=split, limit=limit)
 
 
+def one_of_each_tune(pieces: Sequence[Piece]) -> list[Piece]:
+    """The first arrangement of each tune; of a corpus only these are decoded."""
+    ids = pieces.column("id") if isinstance(pieces, Corpus) else [piece.id for piece in pieces]
+    firsts = {name.partition("#")[0]: number for number, name in reversed(list(enumerate(ids)))}
+    return [pieces[number] for number in sorted(firsts.values())]
+
+
 def corpus_hash(name: str | Path = "compact") -> str:
     """SHA-256 of a corpus file, in hexadecimal."""
     digest = hashlib.sha256()

@@ -30,8 +30,8 @@ class EncoderLayer(nn.Module):
         self, *, width: int, num_heads: int, feed_forward: int, dropout: float = 0.0, norm_eps: float = 1e-12
     ) -> None:
         super().__init__()
-        if width % num_heads or (width // num_heads) % 2:
-            raise ValueError(f"width {width} over {num_heads} heads does not give an even head width")
+        if width % num_heads:
+            raise ValueError(f"width {width} is not a multiple of {num_heads} heads")
         self.num_heads = num_heads
         self.dropout = nn.Dropout(dropout)
         self.to_qkv = nn.Linear(width, 3 * width)
@@ -85,6 +85,8 @@ class Encoder(nn.Module):
         norm_eps: float = 1e-12,
     ) -> None:
         super().__init__()
+        if rotary and (width // num_heads) % 2:
+            raise ValueError(f"width {width} over {num_heads} heads does not give an even head width")
         self.max_length = max_length
         self.layers = nn.ModuleList(
             EncoderLayer(

@@ -10,9 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def sinusoidal_table(length: int, width: int, base: float = 10000.0) -> Float[Tensor, "length width"]:
-    """Sines in the even and cosines in the odd channels (Vaswani et al. 2017, section 3.5)."""
-    steps = torch.arange(length, dtype=torch.float32)[:, None]
+def sinusoidal_table(
+    length: int, width: int, base: float = 10000.0, *, start: float = 0.0
+) -> Float[Tensor, "length width"]:
+    """Sines in the even and cosines in the odd channels (Vaswani et al. 2017, section 3.5), from step `start` on."""
+    steps = start + torch.arange(length, dtype=torch.float32)[:, None]
     rates = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * (-math.log(base) / width))
     table = torch.empty(length, width)
     table[:, 0::2] = torch.sin(steps * rates)
