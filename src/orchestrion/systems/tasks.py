@@ -334,6 +334,25 @@ class Paints(Protocol):
         ...
 
 
+@runtime_checkable
+class Develops(Protocol):
+    """Pieces made from a theme."""
+
+    def develop(
+        self,
+        score: ScoreTick,
+        *,
+        bars: int = 32,
+        n: int = 1,
+        tempo: float | None = None,
+        seed: int = 0,
+        temperature: float = 1.0,
+        progress: Progress | None = None,
+    ) -> list[Music]:
+        """`n` pieces of `bars` in which the theme of the score returns and varies."""
+        ...
+
+
 TASKS: dict[str, type] = {
     "generate": Generates,
     "continue_": Continues,
@@ -351,6 +370,7 @@ TASKS: dict[str, type] = {
     "elaborate": Elaborates,
     "infill_sound": InfillsSound,
     "continue_sound": ContinuesSound,
+    "develop": Develops,
     "paint": Paints,
 }
 """Method → protocol; a card may name only these."""
