@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from orchestrion.analysis.skyline import skyline_of_track
 from orchestrion.representations.melody_events import FOREIGN, Event, Lead, join_events
 from orchestrion.theory.chords import INTERVALS, Chord, ChordSpan
 from orchestrion.theory.harmony import MelodyNote
@@ -23,20 +24,12 @@ LOWEST_CHORD = 48  # the octave in which chords are played
 
 
 def track_line(score: ScoreTick, track: int) -> list[MelodyNote]:
-    """The notes of a track as one line, times in quarters: of notes that begin together the highest, each cut where
-    the next begins."""
-    notes = score.tracks[track].notes.numpy()
-    order = np.lexsort((-np.asarray(notes["pitch"], int), notes["time"]))
-    line: list[tuple[int, int, int]] = []
-    for index in order:
-        start, length, pitch = (int(notes[name][index]) for name in ("time", "duration", "pitch"))
-        if line and line[-1][0] == start:
-            continue
-        if line and line[-1][1] > start:
-            line[-1] = (line[-1][0], start, line[-1][2])
-        line.append((start, start + length, pitch))
+    """The notes of a track as one line (`analysis.skyline`), times in quarters."""
     tpq = score.ticks_per_quarter
-    return [MelodyNote(start / tpq, (stop - start) / tpq, pitch) for start, stop, pitch in line]
+    return [
+        MelodyNote(start / tpq, (stop - start) / tpq, pitch)
+        for start, stop, pitch in skyline_of_track(score.tracks[track]).tolist()
+    ]
 
 
 def move(lead: Lead, semitones: int) -> Lead:

@@ -59,6 +59,7 @@ MOST_LEADS = 6000  # of the corpus; several versions of a tune have the same mel
 FULL_BAR = LONGEST - 1  # class of the time that has passed when a bar is full
 
 _TRAINED_SMALL: dict[str, Any] = {
+    "frame": 8,
     "width": 96,
     "embed_frames": True,
     "padded_start": True,
