@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from orchestrion import __version__
-from orchestrion.cli import coding, data, find, listen, make, research
+from orchestrion.cli import coding, data, find, listen, make, research, tunes
 from orchestrion.errors import OrchestrionError
 
 app = typer.Typer(
@@ -25,7 +25,7 @@ app = typer.Typer(
     help="Generate, arrange, edit and describe music.",
     epilog="Every command has its own --help with an example.",
 )
-for part in (make.app, find.app, listen.app, coding.app, research.app):
+for part in (make.app, tunes.app, find.app, listen.app, coding.app, research.app):
     app.registered_commands += part.registered_commands
 app.add_typer(data.app, name="data")
 

@@ -234,7 +234,7 @@ class SmallTunesTransformer(System):
             "plan_known": True,
             "bare_share": 0.25,
             "batch_size": 12,
-            "training_steps": 900,
+            "training_steps": 700,
             "learning_rate": 1e-3,
             "warmup": 100,
         },

@@ -1,0 +1,96 @@
+"""Commands for tunes: melodies over chords or from skeletons, and the skeletons themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestrion.cli import choices as c
+from orchestrion.cli.screen import carry_out, show_music
+
+app = typer.Typer()
+
+
+@app.command(epilog='Example: orchestrion melody "C | Am | F | G7" --repeat 2 -o song.wav')
+def melody(
+    progression: Annotated[
+        str | None, typer.Argument(metavar="CHORDS", help='Chords, a bar between strokes, like "C | Am | F | G7".')
+    ] = None,
+    output: c.Output = Path("melody.mid"),
+    chords: Annotated[
+        Path | None, typer.Option(help="A text file of chords, or a score whose chords are heard.")
+    ] = None,
+    skeleton: Annotated[Path | None, typer.Option(help="A score whose notes the melody shall pass through.")] = None,
+    plan: Annotated[str | None, typer.Option(help="Bars of each phrase, like 4,4,4,4.")] = None,
+    repeat: Annotated[int, typer.Option(help="How often the chords are played.")] = 1,
+    key: Annotated[str | None, typer.Option(help="Like 'D minor'; found if left out.")] = None,
+    tempo: Annotated[float | None, typer.Option(help="Quarter notes a minute.")] = None,
+    metre: Annotated[str | None, typer.Option(help="Like 3/4; with a plan only.")] = None,
+    temperature: c.Temperature = None,
+    seed: c.Seed = None,
+    n: c.Pieces = 1,
+    soundfont: c.SoundFont = None,
+    stems: c.Stems = False,
+    sheet: c.Sheet = False,
+    system: Annotated[
+        str | None, typer.Option(help="cm_hrnn over chords, small_tunes_transformer else, if left out.")
+    ] = None,
+    device: c.Device = "cpu",
+    json: c.Json = False,
+) -> None:
+    """Write a melody over chords, or from the notes that carry it, or from a plan of phrases."""
+    from orchestrion.verbs.melody import melody
+
+    carry_out(
+        "Singing",
+        json,
+        lambda progress: melody(
+            progression,
+            output,
+            chords=chords,
+            skeleton=skeleton,
+            plan=plan,
+            repeat=repeat,
+            key=key,
+            tempo=tempo,
+            metre=metre,
+            temperature=temperature,
+            seed=seed,
+            n=n,
+            soundfont=soundfont,
+            stems=stems,
+            sheet=sheet,
+            system=system,
+            device=device,
+            progress=progress,
+        ),
+        show_music,
+    )
+
+
+@app.command(epilog="Example: orchestrion skeleton tune.abc -o bones.mid")
+def skeleton(
+    source: c.Source,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The skeleton, .mid or .musicxml, and a picture; or .png, .svg, .pdf."),
+    ] = None,
+    phrases: Annotated[str, typer.Option(help="How phrases are found: rule or lbdm.")] = "rule",
+    notes: Annotated[str, typer.Option(help="How the skeleton is found: phrase or rhythm.")] = "phrase",
+    json: c.Json = False,
+) -> None:
+    """Show the phrases of a tune and the notes that carry it."""
+    from orchestrion.verbs.skeleton import skeleton
+
+    carry_out("Reading", json, lambda _: skeleton(source, output, phrases=phrases, notes=notes), show_skeleton)
+
+
+def show_skeleton(result: Any) -> str:
+    """A line for each phrase."""
+    told = [f"{result.skeleton} of {result.notes} notes carry the tune of {result.file} ({result.metre})"]
+    for row in result.phrases:
+        names = " ".join(one["note"] for one in row["skeleton"])
+        told.append(f"phrase {row['phrase']}, bars {row['bars'][0]:g} to {row['bars'][1]:g}: {names}")
+    return "\n".join([*told, *(str(path) for path in result.files)])
