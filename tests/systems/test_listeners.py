@@ -15,7 +15,6 @@ from orchestrion.systems.listeners.beats import BeatListener, beat_targets
 from orchestrion.systems.listeners.chords import (
     CHORDS,
     ChordListener,
-    Circular,
     chord_index,
     chord_targets,
     smooth,
@@ -31,7 +30,8 @@ from orchestrion.systems.listeners.front_ends import (
     PitchFrontEnd,
     levelled,
 )
-from orchestrion.systems.listeners.tags import TagListener
+from orchestrion.systems.listeners.pitch_circle import Circular
+from orchestrion.systems.listeners.tags import TagListener, best_threshold
 from orchestrion.theory.chords import Chord, ChordSpan
 
 NAMES = ("family: piano", "family: drums", "genre: jazz", "genre: rock", "mood: calm")
@@ -93,18 +93,20 @@ def test_a_frame_depends_on_what_the_stack_reaches() -> None:
 @pytest.mark.parametrize("name", ["beats", "chords", "tags"])
 def test_training_lowers_the_loss_and_repeats_itself(name: str, clips: HeardClips, monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(train, "FEWEST", 1)
+    monkeypatch.setattr(train, "TOLD_EVERY", 7)
     told: list[float] = []
-    path = train.write(name, clips, steps=2, seed=0, folder=tmp_path)
-    longer = train.TRAIN[name](clips, steps=21, seed=0, progress=lambda step, loss: told.append(loss))
+    longer = train.TRAIN[name](clips, steps=8, seed=0, progress=lambda step, loss: told.append(loss))
     assert len(told) == 2 and told[1] < told[0]
     assert not longer.training
-    listener, again = (train.TRAIN[name](clips, steps=2, seed=0) for _ in range(2))
-    for ours, theirs in zip(listener.parameters(), again.parameters(), strict=True):
-        assert torch.equal(ours, theirs)
-    loaded = type(listener).load(path)
-    assert loaded.parameter_count == listener.parameter_count and not loaded.training
+    path = train.write(name, clips, held=clips, steps=2, seed=0, folder=tmp_path)
+    loaded, again = type(longer).load(path), train.TRAIN[name](clips, steps=2, seed=0)
+    assert loaded.parameter_count == again.parameter_count and not loaded.training
+    for kept, made in zip(loaded.parameters(), again.parameters(), strict=True):
+        assert torch.equal(kept, made.half().float())
+    if isinstance(loaded, TagListener):
+        assert (loaded.thresholds != 0.5).any() and len(again.thresholds) == len(loaded.names)
     with pytest.raises(WeightsError):
-        type(listener).load(tmp_path / "nothing.safetensors")
+        type(loaded).load(tmp_path / "nothing.safetensors")
 
 
 @pytest.mark.parametrize("samples", [1, 100, RATE, RATE * 3 + 17])
@@ -122,7 +124,11 @@ def test_any_length_rate_and_channels(samples: int) -> None:
     assert tags.probabilities(audio).shape == (5,) and np.isfinite(tags.probabilities(audio)).all()
     heard = tags.tags(audio, least=0.0)
     assert [len(heard[kind]) for kind in ("family", "genre", "mood")] == [2, 2, 1]
-    assert len(tags.tags(audio, least=1.1)["genre"]) == 1
+    assert tags.tags(audio, least=1.1) == {"family": [], "genre": [], "mood": []}
+    tags.thresholds.copy_(torch.tensor([0.0, 1.1, 1.1, 0.0, 1.1]))
+    assert [[tag for tag, _ in tags.tags(audio)[kind]] for kind in ("family", "genre", "mood")] == [
+        ["piano"], ["rock"], []
+    ]  # fmt: skip
     again = beats.activations(audio).beat
     assert np.array_equal(again, beats.activations(audio).beat)
 
@@ -151,3 +157,42 @@ def test_what_ships_hears_a_steady_beat() -> None:
     listener = BeatListener.load()
     scores = [mir_eval.beat.f_measure(clip.beats, listener.beats(clip.audio).times) for clip in clips]
     assert np.mean(scores) > 0.7
+
+
+def test_the_best_threshold_is_the_one_a_search_finds() -> None:
+    generator = np.random.default_rng(3)
+    for _ in range(20):
+        labels = (generator.random(12) < 0.4).astype(float)
+        labels[0] = 1
+        probabilities = np.round(generator.random(12), 1)  # with equals
+
+        def f1(threshold: float, labels=labels, probabilities=probabilities) -> float:
+            said = probabilities >= threshold
+            return 2 * float((said * labels).sum()) / (said.sum() + labels.sum())
+
+        assert f1(best_threshold(probabilities, labels)) == max(f1(value) for value in probabilities)
+
+
+def test_a_tag_that_no_clip_has_keeps_its_threshold() -> None:
+    listener = TagListener.from_preset("mini", names=("genre: jazz", "genre: rock"))
+    listener.calibrate(np.array([[0.2, 0.9], [0.6, 0.8], [0.1, 0.1]]), np.array([[0, 0], [1, 0], [0, 0]]))
+    assert listener.thresholds.tolist() == pytest.approx([0.4, 0.5])
+
+
+def test_tags_hear_pitch_classes_whatever_the_root() -> None:
+    torch.manual_seed(0)
+    listener = TagListener.from_preset("mini", names=NAMES).eval()
+    mel, pitch = torch.rand(1, 81, 200), torch.zeros(1, 144, 40)
+    pitch[:, 48:56:4] = 1.0  # two tones
+    moved = torch.roll(pitch, 6, dims=1)  # three semitones up
+    other = pitch.clone()
+    other[:, 58] = 1.0
+    torch.testing.assert_close(listener(mel, pitch), listener(mel, moved))
+    assert not torch.allclose(listener(mel, pitch), listener(mel, other), atol=1e-4)
+
+
+def test_a_cut_keeps_its_share_from_where_it_is_told() -> None:
+    spectra = torch.arange(10.0).expand(2, 3, 10)
+    assert train.cut(spectra, 0.5, at=0.0)[0, 0].tolist() == [0, 1, 2, 3, 4]
+    assert train.cut(spectra, 0.5, at=1.0)[0, 0].tolist() == [5, 6, 7, 8, 9]
+    assert train.cut(spectra, 1.0, at=0.7).shape == spectra.shape

@@ -15,17 +15,23 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
 from orchestrion.analysis.long_sound import in_windows
 from orchestrion.media.audio import Audio
 from orchestrion.nn.dilated_stack import DilatedStack
-from orchestrion.systems.listeners.front_ends import PITCH_BANDS, PITCH_HOP, RATE, PitchFrontEnd
+from orchestrion.systems.listeners.front_ends import (
+    LOWEST_CLASS,
+    PITCH_BANDS,
+    PITCH_HOP,
+    RATE,
+    PitchFrontEnd,
+    by_pitch_class,
+)
 from orchestrion.systems.listeners.listener import Listener, as_heard, own_card
+from orchestrion.systems.listeners.pitch_circle import Circular
 from orchestrion.theory.chords import INTERVALS, NO_CHORD, Chord, ChordSpan
 
 FRAME_RATE = RATE / PITCH_HOP
-LOWEST_CLASS = 4  # the first band is an E
 QUALITIES = ("maj", "min", "7", "maj7", "min7", "dim", "hdim7", "aug", "sus4")
 CHORDS = (NO_CHORD, *(Chord(root, quality) for root in range(12) for quality in QUALITIES))
 STAY = 0.94  # probability that a chord goes on in the next tenth of a second: chords of 1.7 s on average
@@ -62,11 +68,9 @@ class ChordListener(Listener):
 
     def forward(self, pitch: Float[Tensor, "batch bands frames"]) -> Float[Tensor, "batch chords frames"]:
         """Logits of the chords in `CHORDS` at each frame."""
-        batch, bands, frames = pitch.shape
+        batch, _, frames = pitch.shape
         x = self.spectral(self.scale(pitch[:, None]))
-        # Octaves and quarter tones of a class become channels: [batch, channels · octaves · 2, 12, frames].
-        x = x.reshape(batch, -1, bands // 24, 12, 2, frames).movedim(3, -2).reshape(batch, -1, 12, frames)
-        x = self.around(torch.roll(x, LOWEST_CLASS, dims=2))
+        x = self.around(torch.roll(by_pitch_class(x), LOWEST_CLASS, dims=2))
         x = self.temporal(x.transpose(1, 2).reshape(batch * 12, -1, frames))
         roots = self.qualities(x).reshape(batch, 12 * len(QUALITIES), frames)
         return torch.cat([self.silence(x).reshape(batch, 12, frames).mean(1, keepdim=True), roots], 1)
@@ -80,18 +84,6 @@ class ChordListener(Listener):
         """Chords without gaps; `start` and `end` are in seconds."""
         states = smooth(np.log(self.probabilities(audio) + 1e-9))
         return spans(states, seconds=audio.seconds)
-
-
-class Circular(nn.Module):
-    """A convolution over all twelve pitch classes, which go round."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.convolution = nn.Conv2d(inputs, outputs, (12, 1))
-
-    def forward(self, x: Float[Tensor, "batch inputs 12 frames"]) -> Float[Tensor, "batch outputs 12 frames"]:
-        """Each class in the light of all others, by how far they are above it."""
-        return self.convolution(pad(x, (0, 0, 0, 11), mode="circular"))
 
 
 def smooth(log_probabilities: Float[np.ndarray, "chords frames"], *, stay: float = STAY) -> Int[np.ndarray, " frames"]:

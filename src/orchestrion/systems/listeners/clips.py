@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +24,11 @@ class HeardClips:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def tags(self) -> list[Mapping[str, tuple[str, ...]]]:
+        """Words by kind, of each clip."""
+        return [one.tags for one in self.labels]
 
 
 def clip_factory(pieces: Sequence[Piece], *, seed: int = 0, seconds: float = SECONDS) -> AudioFactory:

@@ -13,6 +13,7 @@ RATE = 22050
 MEL_HOP, PITCH_HOP = 441, 2205  # 50 and 10 frames a second
 MEL_BANDS, PITCH_BANDS = 81, 144
 LOWEST, PER_OCTAVE = 440 * 2 ** (-41 / 12), 24  # E1, quarter tones
+LOWEST_CLASS = 4  # the first band is an E
 
 
 class MelFrontEnd(nn.Module):
@@ -53,6 +54,16 @@ class PitchFrontEnd(nn.Module):
     def forward(self, waveform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch bands frames"]:
         """ln(1 + magnitude) of the sound."""
         return torch.log1p(self.weights @ self.stft(waveform).abs())
+
+
+def by_pitch_class(
+    x: Float[Tensor, "batch channels quarter_tones frames"],
+) -> Float[Tensor, "batch parts 12 frames"]:
+    """Bands folded to pitch classes, the first band's class first: octaves and the quarter tones of a class become
+    channels."""
+    batch, channels, bands, frames = x.shape
+    folded = x.reshape(batch, channels, bands // 24, 12, 2, frames).movedim(3, -2)
+    return folded.reshape(batch, channels * bands // 12, 12, frames)
 
 
 def levelled(samples: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " samples"]:

@@ -1,7 +1,8 @@
 """Trains the listeners on rendered clips and writes their weights: `python -m orchestrion.systems.listeners.train`.
 
-All three hear the same clips. Spectra are varied in training by a gain, a tilt and a smooth curve over the bands, as
-rooms, microphones and mixes do, so that they hear more than one SoundFont.
+Beats and chords are learned from the same clips, tags from more and shorter ones. Spectra are varied in training by a
+gain, a tilt and a smooth curve over the bands, as rooms, microphones and mixes do, so that they hear more than one
+SoundFont. The thresholds of tags are set on clips of other tunes than those that are trained on.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ from orchestrion.data.audio_tags import multi_hot, tag_names
 from orchestrion.data.corpus import corpus_hash, load_corpus
 from orchestrion.systems.listeners.beats import BeatListener, beat_targets
 from orchestrion.systems.listeners.chords import ChordListener, chord_targets
-from orchestrion.systems.listeners.clips import HeardClips, clip_factory, hear_clips
+from orchestrion.systems.listeners.clips import SECONDS, HeardClips, clip_factory, hear_clips
 from orchestrion.systems.listeners.listener import WEIGHTS, Listener
-from orchestrion.systems.listeners.tags import KINDS, TagListener
+from orchestrion.systems.listeners.tags import CLIP, KINDS, TagListener
 
+HELD = 200
+TOLD_EVERY = 20  # steps
 FEWEST = 8  # clips with a tag, and without it, that make it worth learning
 Loss = Callable[[Tensor, Tensor], Tensor]
 Progress = Callable[[int, float], None]
@@ -39,9 +42,17 @@ def vary(
     return torch.log1p(torch.expm1(spectra) * torch.exp(curve))
 
 
+def cut(spectra: Float[Tensor, "batch bands frames"], share: float, *, at: float) -> Float[Tensor, "batch bands kept"]:
+    """A share of the frames, from `at` (0: the first, 1: the last) of those that would do."""
+    frames = spectra.shape[-1]
+    kept = max(round(share * frames), 1)
+    start = round(at * (frames - kept))
+    return spectra[..., start : start + kept]
+
+
 def fit(
     listener: Listener,
-    spectra: Tensor,
+    spectra: Sequence[Tensor],
     targets: Tensor,
     loss: Loss,
     *,
@@ -49,9 +60,15 @@ def fit(
     batch: int,
     seed: int,
     peak: float = 3e-3,
+    crop: float = 1.0,
     progress: Progress | None = None,
 ) -> None:
-    """AdamW for so many steps, its rate falling to zero along half a cosine."""
+    """AdamW for so many steps, its rate falling to zero along half a cosine.
+
+    Args:
+        spectra: what the listener hears, [clips, bands, frames] each.
+        crop: share of each clip that is heard at a step, from anywhere; the targets must not depend on it.
+    """
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.AdamW(listener.parameters(), lr=peak, weight_decay=1e-2)
     listener.train()
@@ -59,14 +76,15 @@ def fit(
         rate = peak * min(1.0, (step + 1) / 30) * 0.5 * (1 + np.cos(np.pi * step / steps))
         for group in optimiser.param_groups:
             group["lr"] = rate
-        chosen = torch.randint(len(spectra), (batch,), generator=generator)
-        heard = vary(spectra[chosen].float(), generator=generator)
-        value = loss(listener(heard), targets[chosen])
+        chosen = torch.randint(len(targets), (batch,), generator=generator)
+        at = float(torch.rand((), generator=generator))
+        heard = [vary(cut(one[chosen].float(), crop, at=at), generator=generator) for one in spectra]
+        value = loss(listener(*heard), targets[chosen])
         optimiser.zero_grad()
         value.backward()
         torch.nn.utils.clip_grad_norm_(listener.parameters(), 1.0)
         optimiser.step()
-        if progress is not None and step % 20 == 0:
+        if progress is not None and step % TOLD_EVERY == 0:
             progress(step, float(value.detach()))
     listener.eval()
 
@@ -84,7 +102,7 @@ def train_beats(clips: HeardClips, *, steps: int, seed: int = 0, progress: Progr
     def loss(logits: Tensor, target: Tensor) -> Tensor:
         return (weight * binary_cross_entropy_with_logits(logits, target, reduction="none")).mean()
 
-    fit(listener, clips.mel, targets, loss, steps=steps, batch=8, seed=seed, progress=progress)
+    fit(listener, [clips.mel], targets, loss, steps=steps, batch=8, seed=seed, progress=progress)
     return listener
 
 
@@ -93,25 +111,33 @@ def train_chords(clips: HeardClips, *, steps: int, seed: int = 0, progress: Prog
     targets = torch.stack([chord_targets(x.chords, clips.pitch.shape[-1]) for x in clips.labels])
     torch.manual_seed(seed)
     listener = ChordListener.from_preset("mini")
-    fit(listener, clips.pitch, targets, cross_entropy, steps=steps, batch=8, seed=seed, progress=progress)
+    fit(listener, [clips.pitch], targets, cross_entropy, steps=steps, batch=8, seed=seed, progress=progress)
     return listener
 
 
 def train_tags(clips: HeardClips, *, steps: int, seed: int = 0, progress: Progress | None = None) -> TagListener:
     """The listener for kinds of music."""
-    tags = [x.tags for x in clips.labels]
-    names = tag_names(tags, kinds=KINDS, fewest=FEWEST)
+    names = tag_names(clips.tags, kinds=KINDS, fewest=FEWEST)
     torch.manual_seed(seed)
     listener = TagListener.from_preset("mini", names=names)
-    targets = torch.from_numpy(multi_hot(tags, names)).float()
+    targets = torch.from_numpy(multi_hot(clips.tags, names)).float()
     fit(
-        listener, clips.mel, targets, binary_cross_entropy_with_logits, steps=steps, batch=16, seed=seed,
-        progress=progress,
+        listener, [clips.mel, clips.pitch], targets, binary_cross_entropy_with_logits, steps=steps, batch=24,
+        seed=seed, crop=0.8, progress=progress,
     )  # fmt: skip
     return listener
 
 
+@torch.inference_mode()
+def tag_probabilities(listener: TagListener, clips: HeardClips) -> Float[np.ndarray, "clips tags"]:
+    """Of each tag that the listener knows, for clips that were heard already."""
+    listener.eval()
+    pairs = zip(clips.mel.split(50), clips.pitch.split(50), strict=True)
+    return torch.cat([listener(mel.float(), pitch.float()).sigmoid() for mel, pitch in pairs]).numpy()
+
+
 TRAIN = {"beats": train_beats, "chords": train_chords, "tags": train_tags}
+LENGTHS = {"beats": SECONDS, "chords": SECONDS, "tags": CLIP}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -119,26 +145,42 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=list(TRAIN), help="one listener; all by default")
     parser.add_argument("--clips", type=int, default=600, help="clips to hear")
+    parser.add_argument("--held", type=int, default=HELD, help="clips of other tunes that thresholds are set on")
     parser.add_argument("--steps", type=int, default=500, help="of training, for each")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=WEIGHTS, help="where the weights go")
     options = parser.parse_args(arguments)
-    clips = hear_clips(clip_factory(load_corpus("compact", split="train")), range(options.clips))
-    for name in [options.only] if options.only else TRAIN:
-        write(name, clips, steps=options.steps, seed=options.seed, folder=options.folder)
+    names = [options.only] if options.only else list(TRAIN)
+    train = load_corpus("compact", split="train")
+    heard = {
+        seconds: hear_clips(clip_factory(train, seconds=seconds), range(options.clips))
+        for seconds in {LENGTHS[name] for name in names}
+    }
+    for name in names:
+        held = None
+        if name == "tags":
+            others = load_corpus("compact", split="validation")
+            held = hear_clips(clip_factory(others, seed=1, seconds=CLIP), range(options.held))
+        write(name, heard[LENGTHS[name]], held=held, steps=options.steps, seed=options.seed, folder=options.folder)
 
 
-def write(name: str, clips: HeardClips, *, steps: int, seed: int, folder: Path) -> Path:
-    """Trains one listener and writes its weights with all that is needed to make them again."""
+def write(name: str, clips: HeardClips, *, steps: int, seed: int, folder: Path, held: HeardClips | None = None) -> Path:
+    """Trains one listener and writes its weights with all that is needed to make them again.
+
+    Args:
+        held: clips of other tunes, for the thresholds of tags.
+    """
 
     def progress(step: int, value: float) -> None:
         print(f"{name} step {step} loss {value:.4f}", flush=True)
 
     listener = TRAIN[name](clips, steps=steps, seed=seed, progress=progress)
+    if held is not None and isinstance(listener, TagListener):
+        listener.calibrate(tag_probabilities(listener, held), multi_hot(held.tags, listener.names))
     path = folder / f"{listener.card.name}.safetensors"
+    command = f"python -m orchestrion.systems.listeners.train --only {name} --clips {len(clips)} --steps {steps}"
     metadata = {
-        "command": f"python -m orchestrion.systems.listeners.train --only {name} --clips {len(clips)} "
-        f"--steps {steps} --seed {seed}",
+        "command": f"{command} --seed {seed}" + (f" --held {len(held)}" if held is not None else ""),
         "steps": steps,
         "corpus": corpus_hash("compact"),
     }
