@@ -1,11 +1,12 @@
-"""The hourglass transformer of pictures (Crowson et al. 2024, HDiT, arXiv 2401.11605): tokens are merged two by two from
-level to level, most of the work is done among few of them, and the way back up meets the way down by interpolation.
+"""The hourglass transformer of pictures (Crowson et al. 2024, HDiT, arXiv 2401.11605): tokens are merged two by two,
+level by level, most of the work is done among few of them, and the way back up meets the way down by interpolation.
 
 Only the coarsest level sees the whole picture, so that the cost grows with the number of pixels and no faster.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -295,7 +296,7 @@ class HourglassTransformer(nn.Module):
             with torch.device("cpu"):
                 turned = None if kind == "none" else axial_frequencies(widths[level] // head_dim, head_dim)
             self.frequencies.append(turned)
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(itertools.pairwise(widths))
         self.merges = nn.ModuleList(Merge(fine, coarse, (2, 2)) for fine, coarse in pairs)
         self.splits = nn.ModuleList(Split(coarse, fine, (2, 2), skip=True) for fine, coarse in pairs)
         self.out_norm = RmsNorm(widths[0])

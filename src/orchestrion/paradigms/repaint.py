@@ -1,5 +1,5 @@
-"""RePaint (Lugmayr et al. 2022, algorithm 1): each step is done several times, with noise added in between, so that what
-is made has more time to fit what is known.
+"""RePaint (Lugmayr et al. 2022, algorithm 1): each step is done several times, with noise added in between, so that
+what is made has more time to fit what is known.
 
 `repaint` is for noise levels σ and any solver; `repaint_steps` for the steps of a schedule.
 """
