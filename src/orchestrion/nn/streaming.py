@@ -21,6 +21,9 @@ from torch.nn import functional
 
 from orchestrion.errors import OptionError
 from orchestrion.nn.convolution import Conv1d, ConvTranspose1d, Residual, Summed, delayed_frames
+from orchestrion.nn.derived import Derived
+from orchestrion.nn.line_convolution import line_convolution, line_transposed, phase_kernels, tap_kernels
+from orchestrion.nn.planar_convolution import plainly
 
 _POINTWISE = (nn.Identity, nn.LeakyReLU, nn.ELU, nn.Tanh, nn.Sigmoid, nn.BatchNorm1d, nn.ReLU)
 
@@ -94,6 +97,10 @@ def _sequence(plan: Plan, modules: nn.Sequential, place: Place) -> tuple[nn.Modu
             built[-1].absorb(module)
             continue
         streamed, place = plan.build(module, place)
+        before = built[-1] if built else None
+        if isinstance(streamed, StreamedConv1d) and isinstance(before, Pointwise) and before.slope is not None:
+            streamed.slope = before.slope
+            built.pop()
         built.append(streamed)
     return StreamedSequence(built), place
 
@@ -143,11 +150,16 @@ class Unchanged(nn.Module):
 
 
 class Pointwise(nn.Module):
-    """A module that treats every frame alike."""
+    """A module that treats every frame alike.
+
+    Attributes:
+        slope: of a leaky ReLU, which a convolution that follows can take over; None: the module is another.
+    """
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
+        self.slope = module.negative_slope if isinstance(module, nn.LeakyReLU) else None
 
     def forward(self, x: Tensor, state: list[Tensor], present: Tensor) -> Tensor:
         return self.module(x)
@@ -158,7 +170,13 @@ class StreamedSequence(nn.Module):
 
     def __init__(self, modules: list[nn.Module]) -> None:
         super().__init__()
-        self.parts = nn.ModuleList([part for part in modules if not (isinstance(part, Late) and part.frames == 0)])
+        parts: list[nn.Module] = []
+        for part in modules:
+            if type(part) is StreamedSequence:
+                parts += part.parts
+            elif not (isinstance(part, Late) and part.frames == 0):
+                parts.append(part)
+        self.parts = nn.ModuleList(parts)
 
     def forward(self, x: Tensor, state: list[Tensor], present: Tensor) -> Tensor:
         for part in self.parts:
@@ -200,7 +218,7 @@ class Late(nn.Module):
         if self.frames == 0:
             return x
         line = torch.cat([state[self.slot], x], -1)
-        state[self.slot] = line[..., x.shape[-1] :].clone()
+        state[self.slot] = line[..., x.shape[-1] :]
         return line[..., : x.shape[-1]]
 
 
@@ -233,7 +251,11 @@ class Gate(nn.Module):
 
 
 class StreamedConv1d(nn.Module):
-    """A convolution that remembers the end of the last block in the place of zeros."""
+    """A convolution that remembers the end of the last block in the place of zeros.
+
+    Attributes:
+        slope: of a leaky ReLU that comes first; None: nothing does.
+    """
 
     def __init__(
         self, weight: Tensor, bias: Tensor | None, *, stride: int, dilation: int, groups: int, held: int, slot: int
@@ -244,7 +266,9 @@ class StreamedConv1d(nn.Module):
         self.stride, self.dilation, self.groups = stride, dilation, groups
         self.held, self.slot = held, slot
         self.spare = held + stride - (weight.shape[-1] - 1) * dilation - 1
-        self.gate: nn.Module = nn.Identity()
+        self.gate: nn.Module | None = None
+        self.slope: float | None = None
+        self._kernels = Derived()
 
     @classmethod
     def of(cls, conv: Conv1d, plan: Plan, place: Place) -> tuple[StreamedConv1d, Place]:
@@ -283,13 +307,20 @@ class StreamedConv1d(nn.Module):
         self.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
 
     def forward(self, x: Tensor, state: list[Tensor], present: Tensor) -> Tensor:
-        if not isinstance(self.gate, nn.Identity):
+        if self.gate is not None and present.shape[-1]:
             x = self.gate(x, state, present)
         if self.slot >= 0:
             line = torch.cat([state[self.slot], x], -1)
-            state[self.slot] = line[..., x.shape[-1] :].clone()
+            state[self.slot] = line[..., x.shape[-1] :]
+            if self.slope is not None:
+                functional.leaky_relu_(line[..., self.held :], self.slope)
             x = line
+        elif self.slope is not None:
+            x = functional.leaky_relu(x, self.slope)
         x = x[..., max(-self.held, 0) : x.shape[-1] - self.spare]
+        if plainly(x) and self.groups == 1:
+            kernels = self._kernels(self.weight, tap_kernels)
+            return line_convolution(x, kernels, self.bias, stride=self.stride, dilation=self.dilation)
         return functional.conv1d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
 
@@ -303,6 +334,7 @@ class StreamedConvTranspose1d(nn.Module):
         self.stride, self.slot = stride, slot
         self.overlap = weight.shape[-1] - stride
         self.gate: nn.Module = nn.Identity()
+        self._kernels = Derived()
 
     @classmethod
     def of(cls, conv: ConvTranspose1d, plan: Plan, place: Place) -> tuple[StreamedConvTranspose1d, Place]:
@@ -316,9 +348,13 @@ class StreamedConvTranspose1d(nn.Module):
         return streamed, Place(place.rate * stride, place.late * stride + pad)
 
     def forward(self, x: Tensor, state: list[Tensor], present: Tensor) -> Tensor:
-        x = self.gate(x, state, present)
+        if present.shape[-1]:
+            x = self.gate(x, state, present)
         frames = x.shape[-1] * self.stride
-        y = functional.conv_transpose1d(x, self.weight, None, self.stride)
+        if plainly(x) and self.overlap % self.stride == 0:
+            y = line_transposed(x, self._kernels(self.weight, phase_kernels, self.stride), stride=self.stride)
+        else:
+            y = functional.conv_transpose1d(x, self.weight, None, self.stride)
         y[..., : self.overlap] += state[self.slot]
         state[self.slot] = y[..., frames:].clone()
         y = y[..., :frames]
