@@ -4,13 +4,14 @@ import json
 from dataclasses import dataclass
 
 import pytest
+from symusic import Note, Score, Track
 
 from orchestrion.cli.main import main
 from orchestrion.data.corpus import load_corpus
 from orchestrion.errors import InputError, OptionError
 from orchestrion.media.score import write_score
 from orchestrion.media.timeline import Timeline
-from orchestrion.reproductions.contests import AGAIN, ANOTHER, ITSELF, ContinuationContest, hold
+from orchestrion.reproductions.contests import AGAIN, ANOTHER, ITSELF, ContinuationContest, MelodyContest, hold
 from orchestrion.verbs.compare import compare
 
 
@@ -69,6 +70,44 @@ def test_controls_keep_what_was_given(contest):
             assert max(n.time for t in made.tracks for n in t.notes) < Timeline.from_score(given).bar_to_tick(8)
 
 
+class Wandering:
+    """Plays the same strange note to all chords."""
+
+    def melodize(self, chords, *, key, tempo, seed):
+        made = Score(4)
+        made.tracks.append(Track("melody", 0, False))
+        for start in range(0, round(4 * chords[-1].end), 4):
+            made.tracks[0].notes.append(Note(start, 4, 61, 90))
+        return Answer(made)
+
+
+class Remembering:
+    """Elaborates skeletons into the pieces' own melodies."""
+
+    def __init__(self, contest):
+        self.contest, self.given = contest, []
+
+    def elaborate(self, skeleton, *, seed):
+        self.given.append(skeleton)
+        return Answer(self.contest.controls()[ITSELF](seed))
+
+
+def test_melodies_over_the_same_chords():
+    contest = MelodyContest(load_corpus("compact", split="test")[:40], bars=4)
+    assert len(contest) >= 8
+    assert all(spans[-1].end == 16 for spans in contest.chords)
+    remembering = Remembering(contest)
+    found = hold(contest, {"wandering": Wandering(), "remembering": remembering})
+    assert found.ranking[0] == "remembering"
+    assert found.ranking[-1] == "wandering"
+    assert found.means["a chord tone for each chord"]["chord_tones"][0] == 1
+    for skeleton, spans in zip(remembering.given, contest.chords, strict=True):
+        notes = skeleton.tracks[0].notes
+        assert [note.time for note in notes] == [
+            round(s.start * skeleton.tpq) for s in spans if s.chord.root is not None
+        ]
+
+
 def test_verb_writes_one_table_and_one_plot(tmp_path, capsys):
     pieces = tmp_path / "pieces"
     pieces.mkdir()
@@ -92,9 +131,9 @@ def test_what_cannot_be_compared(tmp_path):
         compare(["clmr"])
     with pytest.raises(OptionError, match="only once"):
         compare(["getmusic", "getmusic"])
-    with pytest.raises(OptionError, match="choose continue"):
+    with pytest.raises(OptionError, match="choose continue, melody"):
         compare(["getmusic"], task="paint")
     with pytest.raises(InputError, match="no file or folder"):
         compare(["getmusic"], pieces=tmp_path / "none")
-    with pytest.raises(InputError, match="No piece has 600 bars"):
+    with pytest.raises(InputError, match="No piece is long enough"):
         compare(["getmusic"], known=300, bars=300)

@@ -108,9 +108,9 @@ def evaluate(
 @app.command(epilog="Example: orchestrion compare getmusic improvnet --task continue --n 20 -o compared")
 def compare(
     systems: Annotated[list[str], typer.Argument(metavar="SYSTEM…", help="Names of systems.")],
-    task: Annotated[str, typer.Option(help="What they are to do: continue.")] = "continue",
+    task: Annotated[str, typer.Option(help="What they are to do: continue or melody.")] = "continue",
     pieces: Annotated[
-        Path | None, typer.Option(help="Folder of scores; held-out pieces of the corpus if left out.")
+        Path | None, typer.Option(help="Folder of scores to continue; held-out pieces of the corpus if left out.")
     ] = None,
     n: Annotated[int, typer.Option("--n", help="At most so many pieces.")] = 20,
     known: Annotated[int, typer.Option(help="Bars that are given.")] = 8,

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from symusic import Note
 
+from orchestrion.evaluation import melody_over_chords
 from orchestrion.evaluation.continuation import FIGURES, Figure, continuation_figures
+from orchestrion.evaluation.melody_line import melody_line
 from orchestrion.evaluation.notes import Notes
 from orchestrion.evaluation.statistics import PairedDifference, bootstrap_mean, paired_bootstrap
 from orchestrion.media.timeline import Timeline
 
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
+
+    from orchestrion.data.piece import Piece
+    from orchestrion.theory.chords import ChordSpan
 
 RESOLUTION = 12  # grid steps a quarter: sixteenths and eighth triplets
 ITSELF, AGAIN, ANOTHER = "the piece itself", "its last bars again", "another piece"
@@ -93,6 +99,94 @@ class ContinuationContest:
         """`evaluation.continuation.continuation_figures`."""
         notes, own = (Notes.from_score(score, resolution=RESOLUTION) for score in (answer, self.own[number]))
         return continuation_figures(notes, own, known=self.known, bars=self.bars)
+
+
+class MelodyContest:
+    """A melody for the chords of the first `bars` bars of pieces in 4/4.
+
+    A system that writes over chords gets them; one that elaborates skeletons gets a chord tone for each chord, the one
+    nearest to the last; one that reads text gets a sentence with the chords.
+
+    Args:
+        pieces: with score, chords and melody; others, and those in other metres, are left out.
+    """
+
+    task = "melody"
+    figures = melody_over_chords.FIGURES
+
+    def __init__(self, pieces: Sequence[Piece], *, bars: int = 8) -> None:
+        self.bars = bars
+        self.pieces = [
+            piece
+            for piece in pieces
+            if piece.score is not None
+            and piece.metre == (4, 4)
+            and piece.melody is not None
+            and piece.chords
+            and piece.chords[-1].end >= self.quarters
+            and Timeline.from_score(piece.score).n_bars >= bars
+        ]
+        self.chords = [
+            [_until(span, self.quarters) for span in p.chords or () if span.start < self.quarters] for p in self.pieces
+        ]
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    @property
+    def quarters(self) -> float:
+        """Of all bars."""
+        return 4.0 * self.bars
+
+    def controls(self) -> Mapping[str, Callable[[int], ScoreTick]]:
+        """The piece itself, the melody of another piece, and the chord tones that skeletons are made of."""
+        return {
+            ITSELF: lambda number: self._alone(number),
+            ANOTHER: lambda number: self._alone((number + 1) % len(self)),
+            "a chord tone for each chord": lambda number: self.skeleton(number),
+        }
+
+    def _alone(self, number: int) -> ScoreTick:
+        """The melody of a piece, without the rest."""
+        piece = self.pieces[number]
+        assert piece.score is not None
+        made: Any = piece.score.copy()
+        made.tracks = [made.tracks[piece.melody]]
+        return _cut(made, self.bars)
+
+    def skeleton(self, number: int) -> ScoreTick:
+        """One chord tone for each chord, as near to the last as there is, from the fifth octave on."""
+        made: Any = self._alone(number)
+        (track,) = made.tracks
+        track.notes.clear()
+        last = 67
+        for span in self.chords[number]:
+            if span.chord.root is None:
+                continue
+            last = min((abs(p - last), p) for p in range(60, 80) if p % 12 in span.chord.pitch_classes)[1]
+            start, end = (round(time * made.tpq) for time in (span.start, span.end))
+            track.notes.append(Note(start, end - start, last, 90))
+        return made
+
+    def solve(self, system: Any, number: int, *, seed: int) -> ScoreTick:
+        """A melody, in the way that the system can be asked for one."""
+        piece = self.pieces[number]
+        if hasattr(system, "melodize"):
+            return system.melodize(self.chords[number], key=piece.key, tempo=piece.tempo or 100.0, seed=seed).score
+        if hasattr(system, "elaborate"):
+            return system.elaborate(self.skeleton(number), seed=seed).score
+        names = ", ".join(span.chord.jazz() for span in self.chords[number])
+        sentence = f"A melody for solo flute in 4/4 over the chords {names}."
+        (made,) = system.generate(sentence, bars=self.bars, key=piece.key, tempo=piece.tempo, seed=seed)
+        return made.score
+
+    def measure(self, answer: ScoreTick, number: int) -> dict[str, float]:
+        """`evaluation.melody_over_chords.melody_figures`."""
+        return melody_over_chords.melody_figures(melody_line(answer), self.chords[number], quarters=self.quarters)
+
+
+def _until(span: ChordSpan, end: float) -> ChordSpan:
+    return replace(span, end=min(span.end, end))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,10 @@ from orchestrion.verbs import options
 from orchestrion.verbs.result import Progress, Result
 
 if TYPE_CHECKING:
-    from orchestrion.reproductions.contests import Standings
+    from orchestrion.reproductions.contests import ContinuationContest, MelodyContest, Standings
 
-TASKS = ("continue",)
+TASKS: dict[str, tuple[str, ...]] = {"continue": ("continue_",), "melody": ("melodize", "elaborate", "generate")}
+"""Task → methods, any of which a system needs."""
 SURE = 0.05
 
 
@@ -50,8 +52,9 @@ def compare(
 
     Args:
         systems: names, as of `load`.
-        task: "continue": pieces are cut after `known` bars, and `bars` more are written.
-        pieces: a folder of scores; by default the test split of the corpus that ships.
+        task: "continue": pieces are cut after `known` bars, and `bars` more are written. "melody": a melody for the
+            chords of the first `bars` bars.
+        pieces: a folder of scores to continue; by default the test split of the corpus that ships.
         n: at most so many pieces.
         output: folder for compare.md, compare.json and compare.png.
 
@@ -60,7 +63,7 @@ def compare(
         InputError: no piece is long enough.
         OutputError: the folder cannot be written to.
     """
-    from orchestrion.reproductions.contests import ContinuationContest, hold
+    from orchestrion.reproductions.contests import hold
     from orchestrion.verbs.serving import load_for
     from orchestrion.verbs.staging import check_folder
 
@@ -74,10 +77,10 @@ def compare(
     folder = None if output is None else Path(output)
     if folder is not None:
         check_folder(folder.parent)
-    contest = ContinuationContest(_pieces(pieces, n, known + bars), known=known, bars=bars)
+    contest = _contest(task, pieces, n, known, bars)
     if not len(contest):
-        raise InputError(f"No piece has {known + bars} bars; give other pieces, or fewer with --known and --bars.")
-    loaded = {name: load_for("continue_", name, device) for name in systems}
+        raise InputError("No piece is long enough; give other pieces, or fewer bars with --known and --bars.")
+    loaded = {name: load_for(TASKS[task][0], name, device, *TASKS[task][1:]) for name in systems}
     found = hold(contest, loaded, seed=seed, progress=progress)
     files = () if folder is None else _write(found, tuple(systems), contest.figures, folder)
     return Comparison(
@@ -94,24 +97,26 @@ def compare(
     )
 
 
-def _pieces(place: str | Path | None, n: int, bars: int) -> list[Any]:
-    """The first `n` pieces that have so many bars."""
+def _contest(task: str, place: str | Path | None, n: int, known: int, bars: int) -> ContinuationContest | MelodyContest:
+    """The first `n` pieces that can serve."""
     from orchestrion.data.corpus import load_corpus
     from orchestrion.media.timeline import Timeline
+    from orchestrion.reproductions.contests import ContinuationContest, MelodyContest
     from orchestrion.verbs.evaluate import read_scores
 
+    if task == "melody":
+        if place is not None:
+            raise OptionError("Melodies are compared on pieces whose chords are known; leave --pieces out.")
+        contest = MelodyContest(load_corpus("compact", split="test")[: 20 * n], bars=bars)
+        contest.pieces, contest.chords = contest.pieces[:n], contest.chords[:n]
+        return contest
     scores = (
         (piece.score for piece in load_corpus("compact", split="test"))
         if place is None
         else iter(read_scores(Path(place), None)[0])
     )
-    chosen: list[Any] = []
-    for score in scores:
-        if score is not None and Timeline.from_score(score).n_bars >= bars:
-            chosen.append(score)
-        if len(chosen) == n:
-            break
-    return chosen
+    long_enough = (s for s in scores if s is not None and Timeline.from_score(s).n_bars >= known + bars)
+    return ContinuationContest(list(islice(long_enough, n)), known=known, bars=bars)
 
 
 def _write(found: Standings, systems: Sequence[str], figures: Sequence[Any], folder: Path) -> tuple[Path, ...]:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from orchestrion.media.provenance import Provenance
 
 
-def load_for(task: str, name: str, device: str) -> Any:
-    """A system that has the method `task`.
+def load_for(task: str, name: str, device: str, *others: str) -> Any:
+    """A system that has the method `task`, or one of the others.
 
     Raises:
         OptionError: there is no such system, it cannot do this, or the device is not there.
@@ -25,7 +25,7 @@ def load_for(task: str, name: str, device: str) -> Any:
 
     check_device(device)
     system = load(name, device=device)
-    if not callable(getattr(system, task, None)):
+    if not any(callable(getattr(system, method, None)) for method in (task, *others)):
         verb = task.rstrip("_").replace("_", " ")
         raise OptionError(f"The system {name!r} cannot {verb}; `orchestrion systems` shows which can.")
     return system
