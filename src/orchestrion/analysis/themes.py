@@ -1,5 +1,5 @@
-"""Where the themes of a melody are: phrases of two bars whose vectors lie close together (Theme Transformer, Shih et al.
-2023, arXiv 2111.04093, section III), and the plain search for exact repetitions that this is compared with.
+"""Where the themes of a melody are: phrases of two bars whose vectors lie close together (Theme Transformer, Shih et
+al. 2023, arXiv 2111.04093, section III), and the plain search for exact repetitions that this is compared with.
 
 Melodies are arrays of (onset, length, pitch), times in sixteenths. What turns phrases into vectors is given from
 outside.

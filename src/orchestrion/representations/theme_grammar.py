@@ -17,13 +17,14 @@ class ThemeGrammar:
     """The state of a piece that is being written, as `paradigms.autoregressive.Grammar`.
 
     By default positions increase in a bar, each holds a note, none lies beyond the bar line, and the piece ends where
-    bar `bars` + 1 would begin. Tempo, bridge and phrase tokens are not written.
+    bar `bars` + 1 would begin; no theme begins that would not be over by then. Tempo, bridge and phrase tokens are not
+    written.
 
     Args:
         start: tokens that are there already.
         bars: how many to write, those of `start` not counted.
         bar_lengths: sixteenths of the bars to come, counted from the first of `start`; the last holds for all others.
-        longest_theme: bars after which an open region must end; None: the model decides, as published.
+        theme_bars: how many bars every region has; None: the model decides, as published.
         first_label: label of the first token of `start`, where it is not what follows from it (the published code gives
             a lone `Theme_Start` 0).
         quirks: "official" for the published rules: positions need only differ, and the piece ends with token number
@@ -40,7 +41,7 @@ class ThemeGrammar:
         *,
         bars: int,
         bar_lengths: Sequence[int] = (),
-        longest_theme: int | None = None,
+        theme_bars: int | None = None,
         first_label: int | None = None,
         quirks: str = "none",
     ) -> None:
@@ -48,10 +49,10 @@ class ThemeGrammar:
             raise OptionError(f"quirks is {quirks!r}; it must be 'none' or 'official'.")
         self.vocabulary, self.official = vocabulary, quirks == "official"
         self.lengths = list(bar_lengths) or [vocabulary.positions]
-        self.longest_theme = longest_theme
+        self.theme_bars = theme_bars
         self.done = False
         self.last = -1
-        self.inside, self.label, self.position, self.bar, self.theme_bars = False, 0, -1, 0, 0
+        self.inside, self.label, self.position, self.bar, self.open_bars = False, 0, -1, 0, 0
         self.labels: list[int] = []
         self.most = np.inf
         kind = vocabulary.kind
@@ -90,21 +91,24 @@ class ThemeGrammar:
         allowed[first + length : first + words.positions] = False
         if last == POSITION:
             allowed[:] = allowed & self._note
-        if self.inside and self.longest_theme is not None and self.theme_bars >= self.longest_theme:
-            allowed[words.bar] = False
+        if self.theme_bars is not None:
+            whole = self.open_bars >= self.theme_bars
+            allowed[words.bar] &= not self.inside or not whole
+            allowed[words.end] &= whole
+            allowed[words.start] &= self.most - self.bar >= self.theme_bars
 
     def advance(self, token: int) -> None:
         """Takes the token that came."""
         kind = int(self.vocabulary.kind[token])
         if kind == BAR:
             self.bar += 1
-            self.theme_bars += 1
+            self.open_bars += 1
             self.position = -1
             self.done = self.bar >= self.most if self.official else self.bar > self.most
         elif kind == POSITION:
             self.position = int(self.vocabulary.value[token])
         elif kind == THEME_START:
-            self.inside, self.theme_bars = True, 0
+            self.inside, self.open_bars = True, 0
         elif kind == THEME_END:
             self.inside = False
         self.label = self.label + 1 if self.inside else 0

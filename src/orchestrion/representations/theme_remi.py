@@ -143,7 +143,7 @@ def encode(song: ThemeSong, vocabulary: ThemeVocabulary, *, bridge: bool = False
         raise OptionError("A bar is longer than 16 sixteenths; split it before it is written as tokens.")
     notes = song.notes if bridge else song.notes[song.notes[:, 4] != BRIDGE]
     notes = notes[np.lexsort((-notes[:, 2], notes[:, 4], notes[:, 0]))]
-    starts, ends = ({bar for bar in marks} for marks in zip(*song.themes, strict=True)) if song.themes else ((), ())
+    starts, ends = (set(marks) for marks in zip(*song.themes, strict=True)) if song.themes else ((), ())
     tempos = sorted(song.tempos)
     tokens: list[int] = []
     place = np.searchsorted(notes[:, 0], song.bars)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -71,9 +72,9 @@ class Plan:
             "metre": "{}/{}".format(*self.metre),
         }
 
-    def regions(self, song: ThemeSong) -> list[list[int]]:
-        """Theme regions of what was written, in bars counted from 1, both ends included."""
-        return [[first // self.parts + 1, (last - 1) // self.parts + 1] for first, last in song.themes]
+    def regions(self, song: ThemeSong, *, after: int = 0) -> list[list[int]]:
+        """Theme regions of what was written `after` so many bars, in bars counted from 1, both ends included."""
+        return [[after + first // self.parts + 1, after + (last - 1) // self.parts + 1] for first, last in song.themes]
 
     def extended(self, song: ThemeSong) -> ScoreTick:
         """The score with a song after its last bar, as tracks of their own."""
@@ -113,7 +114,7 @@ def _bar_lengths(metre: tuple[int, int]) -> list[int]:
     length = max(round(16 * metre[0] / metre[1]), 1)
     parts = -(-length // 16)
     borders = [length * part // parts for part in range(parts + 1)]
-    lengths = [b - a for a, b in zip(borders, borders[1:], strict=False)]
+    lengths = [b - a for a, b in pairwise(borders)]
     return lengths * 4096 if len(set(lengths)) > 1 else lengths[:1]
 
 

@@ -1,0 +1,547 @@
+"""Theme Transformer: Symbolic Music Generation with Theme-Conditioned Transformer (Shih, Wu, Zalkow, Müller & Yang
+2023, arXiv 2111.04093).
+
+A piece is written in which a given theme of two bars returns and varies. The encoder reads the theme; the decoder
+writes marks where it means the theme to begin and end, and inside them attends to the theme through a gate. Themes for
+training are found one module beside (`theme_finder`), tokens and grammar live one floor below
+(`representations.theme_remi`, `representations.theme_grammar`), the gated layers in `nn.gated_decoder`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Int
+from symusic.core import ScoreTick
+from torch import Tensor, nn
+
+from orchestrion.data.loader import LengthBatches
+from orchestrion.data.piece import Piece
+from orchestrion.errors import InputError, OptionError
+from orchestrion.nn.cache import LayerCache, keep_rows
+from orchestrion.nn.encoder import Encoder
+from orchestrion.nn.gated_decoder import GatedDecoder
+from orchestrion.nn.positions import sinusoidal_table
+from orchestrion.paradigms.autoregressive import next_token_loss, sample
+from orchestrion.representations.theme_grammar import ThemeGrammar
+from orchestrion.representations.theme_remi import ThemeSong, ThemeVocabulary, decode, encode
+from orchestrion.representations.theme_song import score_of_song
+from orchestrion.systems.card import Card
+from orchestrion.systems.registry import register
+from orchestrion.systems.system import System
+from orchestrion.systems.tasks import Music, Progress
+from orchestrion.systems.theme_plan import THEME_BARS, Plan
+from orchestrion.training.stage import Loss, Objective, Stage, warmup_cosine
+from orchestrion.training.themed_songs import ThemeBatch, ThemedSongs
+
+VOCABULARY = ThemeVocabulary()
+SLIDE = 4  # a full context drops a quarter at once, so that keys are computed anew only that often
+VALIDATION_ITEMS = 48
+MOST_TOKENS_A_BAR = 160
+
+# Network (section IV) -------------------------------------------------------------------------------------------------
+
+
+class ThemeNetwork(nn.Module):
+    """Theme and music so far → logits of the next token.
+
+    Args:
+        vocabulary_size, width, num_heads, feed_forward, dropout: sizes.
+        num_encoder_layers: of the theme's encoder; 0 where the theme is a prompt.
+        gate_pattern: of each decoder layer, whether its self-attention is closed inside theme regions.
+        attention, gated, theme_positions: see `nn.gated_decoder`.
+        encoder_offset: position of the theme's first token.
+        max_length: longest sequence.
+    """
+
+    theme_table: Tensor
+
+    def __init__(
+        self,
+        *,
+        vocabulary_size: int,
+        width: int,
+        num_heads: int,
+        feed_forward: int,
+        num_encoder_layers: int,
+        gate_pattern: Sequence[bool | int],
+        attention: str,
+        gated: bool,
+        theme_positions: bool,
+        dropout: float,
+        encoder_offset: float,
+        max_length: int = 5000,
+    ) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(vocabulary_size, width, padding_idx=0)
+        if attention == "self":
+            self.encoder = self.encoder_norm = None
+        else:
+            self.encoder = Encoder(
+                width=width,
+                num_layers=num_encoder_layers,
+                num_heads=num_heads,
+                feed_forward=feed_forward,
+                max_length=max_length,
+                dropout=dropout,
+                rotary=False,
+                norm_eps=1e-5,
+            )
+            self.encoder_norm = nn.LayerNorm(width)
+        self.decoder = GatedDecoder(
+            width=width,
+            num_heads=num_heads,
+            feed_forward=feed_forward,
+            pattern=gate_pattern,
+            attention=attention,
+            gated=gated,
+            theme_positions=theme_positions,
+            dropout=dropout,
+            max_length=max_length,
+        )
+        self.head = nn.Linear(width, vocabulary_size)
+        self.dropout = nn.Dropout(dropout)
+        self.register_buffer("theme_table", sinusoidal_table(max_length, width, start=encoder_offset), persistent=False)
+        for part in (self.encoder, self.decoder):
+            for parameter in part.parameters() if part is not None else ():
+                if parameter.ndim > 1:
+                    nn.init.xavier_uniform_(parameter)
+
+    def read(
+        self, theme: Int[Tensor, "batch theme"], real: Bool[Tensor, "batch theme"] | None = None
+    ) -> Float[Tensor, "batch theme width"] | None:
+        """The theme encoded; None where it is a prompt. `real` is False at padding."""
+        if self.encoder is None or self.encoder_norm is None:
+            return None
+        x = self.dropout(self.tokens(theme) + self.theme_table[: theme.shape[1]])
+        mask = None if real is None else real[:, None, :].expand(-1, theme.shape[1], -1)
+        return self.encoder_norm(self.encoder(x, mask))
+
+    def forward(
+        self,
+        tokens: Int[Tensor, "batch time"],
+        labels: Int[Tensor, "batch time"],
+        memory: Float[Tensor, "batch theme width"] | None,
+        memory_mask: Bool[Tensor, "batch theme"] | None = None,
+    ) -> Float[Tensor, "batch time classes"]:
+        """Logits after each step. `labels` count the tokens since the theme began, see `theme_remi.theme_labels`."""
+        return self.head(self.decoder(self.tokens(tokens), labels, memory, memory_mask))
+
+    def step(
+        self, tokens: Int[Tensor, "batch new"], labels: Int[Tensor, "batch new"], caches: list[LayerCache]
+    ) -> Float[Tensor, "batch classes"]:
+        """Logits after the newest tokens; `caches` (from `decoder.start`) hold what came before."""
+        return self.head(self.decoder(self.tokens(tokens), labels, caches=caches)[:, -1])
+
+
+def released_nucleus(logits: Float[Tensor, "batch classes"], p: float) -> Float[Tensor, "batch classes"]:
+    """The published nucleus: cut behind the *last* class at which the cumulative probability exceeds p, so that only
+    the least likely one is dropped; where none does, the three likeliest stay."""
+    ordered, order = torch.softmax(logits, -1).sort(dim=-1, descending=True)
+    beyond = ordered.cumsum(-1) > p
+    places = torch.arange(logits.shape[-1], device=logits.device)
+    last = torch.where(beyond, places, -1).amax(-1, keepdim=True)
+    dropped = places >= torch.where(last < 0, 3, last)
+    return logits.masked_fill(torch.zeros_like(dropped).scatter(-1, order, dropped), -torch.inf)
+
+
+class _Writing:
+    """Music that is being written: what came so far in each row, and the keys and values of the context."""
+
+    def __init__(self, system: ThemeTransformer, theme: Sequence[int], grammars: Sequence[ThemeGrammar]) -> None:
+        self.network, self.context = system.network, system.context
+        self.exact = system.quirks == "official"
+        self.grammars = list(grammars)
+        given = torch.tensor([list(theme)], device=system.device)
+        memory = self.network.read(given)
+        rows = len(self.grammars)
+        prompted = memory is None
+        self.prefix = given.expand(rows, -1) if prompted else given[:, :0].expand(rows, -1)
+        if memory is None:
+            memory = self.network.tokens(given)[:, :1]  # only its shape is used
+        self.memory = memory.expand(rows, -1, -1)
+        self.tokens = self.labels = given[:, :0].expand(rows, -1)
+        self.caches: list[LayerCache] | None = None
+
+    @property
+    def bars(self) -> int:
+        """How many bars the longest row will have."""
+        return int(max(grammar.most for grammar in self.grammars))
+
+    def step(self, new: Int[Tensor, "rows new"]) -> Float[Tensor, "rows classes"]:
+        """Logits after the newest tokens; the grammars have taken them already."""
+        count = new.shape[1]
+        labels = torch.tensor([grammar.labels[-count:] for grammar in self.grammars], device=new.device)
+        self.tokens, self.labels = torch.cat([self.tokens, new], 1), torch.cat([self.labels, labels], 1)
+        full = self.caches is not None and self.caches[0].own.length + count > self.context + self.prefix.shape[1]
+        if self.caches is not None and not full:
+            return self.network.step(new, labels, self.caches)
+        if full:
+            kept = self.context if self.exact else self.context - self.context // SLIDE
+            self.tokens, self.labels = self.tokens[:, -kept:], self.labels[:, -kept:]
+        self.tokens, self.labels = self.tokens[:, -self.context :], self.labels[:, -self.context :]
+        prefix = self.prefix.shape[1]
+        self.caches = self.network.decoder.start(self.memory, capacity=self.context + prefix)
+        outside = torch.zeros_like(self.prefix)
+        return self.network.step(
+            torch.cat([self.prefix, self.tokens], 1), torch.cat([outside, self.labels], 1), self.caches
+        )
+
+    def drop(self, rows: Tensor) -> None:
+        """Only the rows listed go on."""
+        self.grammars = [self.grammars[row] for row in rows.tolist()]
+        self.tokens, self.labels = self.tokens[rows], self.labels[rows]
+        self.memory, self.prefix = self.memory[rows], self.prefix[rows]
+        if self.caches is not None:
+            keep_rows(self.caches, rows)
+
+
+# System ---------------------------------------------------------------------------------------------------------------
+
+
+@register("theme_transformer")
+class ThemeTransformer(System):
+    """Theme Transformer and the variants that the paper compares it with.
+
+    Args:
+        vocabulary_size: classes.
+        width, num_heads, dropout: of encoder and decoder.
+        feed_forward: four times the width by default.
+        num_encoder_layers: of the theme's encoder.
+        gate_pattern: one entry a decoder layer: 1 closes self-attention where the theme is attended to.
+        attention: "parallel" (published) or "sequential", the usual decoder.
+        gated: the theme is attended to inside theme regions only.
+        theme_positions: queries of the theme are told how far the theme has come.
+        source: "encoder", or "prompt": a decoder alone that has the theme before the music.
+        context: tokens that are attended to.
+        accompaniment: "notes", or "chords": the accompaniment is written as blocks of its chords.
+        encoder_offset: position of the theme's first token; the published code's dropout lands here.
+        transpose: farthest shift in training, in semitones; None: as far as pitches allow, as published.
+        learning_rate, training_steps, warmup, batch_tokens, lowest_rate: of the training; the last as a share.
+        precision: "float32" or "bfloat16".
+        quirks: "none", or "official" for the published grammar, nucleus and sliding context.
+    """
+
+    card: ClassVar[Card] = Card(
+        name="theme_transformer",
+        title="Theme Transformer: Symbolic Music Generation with Theme-Conditioned Transformer",
+        arxiv="2111.04093",
+        tasks=("develop", "continue_"),
+        modalities=("score",),
+        licence="Apache-2.0",
+        code="https://github.com/atosystem/ThemeTransformer",
+        code_licence="MIT",
+        weights="https://github.com/atosystem/ThemeTransformer",
+        weights_licence="MIT",
+        claims=(
+            "The given theme returns in what is written, more alike than where it is only a prompt.",
+            "Without gate and theme-aligned positions it returns less alike.",
+            "It returns in the second half of the piece, too, more alike than where it is only a prompt.",
+            "Contrastive learning finds planted variants of a theme that exact repetition does not.",
+        ),
+    )
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "mini": {
+            "width": 96,
+            "feed_forward": 256,
+            "num_encoder_layers": 2,
+            "gate_pattern": [0, 0, 1],
+            "dropout": 0.05,
+            "context": 256,
+            "accompaniment": "chords",
+            "transpose": 6,
+            "learning_rate": 1.5e-3,
+            "lowest_rate": 0.03,
+            "training_steps": 600,
+            "warmup": 60,
+            "batch_tokens": 2570,
+            "precision": "bfloat16",
+        },
+        "paper": {},
+    }
+
+    def __init__(
+        self,
+        *,
+        vocabulary_size: int = len(VOCABULARY),
+        width: int = 256,
+        num_heads: int = 8,
+        feed_forward: int | None = None,
+        num_encoder_layers: int = 6,
+        gate_pattern: Sequence[int] = (0, 0, 0, 1, 1, 1),
+        dropout: float = 0.1,
+        attention: str = "parallel",
+        gated: bool = True,
+        theme_positions: bool = True,
+        source: str = "encoder",
+        context: int = 512,
+        accompaniment: str = "notes",
+        encoder_offset: float = 0.0,
+        transpose: int | None = None,
+        learning_rate: float = 2e-4,
+        lowest_rate: float = 0.05,
+        training_steps: int = 3_200_000,
+        warmup: int = 400,
+        batch_tokens: int = 8 * 513,
+        precision: str = "float32",
+        quirks: str = "none",
+    ) -> None:
+        super().__init__()
+        for name, value, known in (
+            ("quirks", quirks, ("none", "official")),
+            ("source", source, ("encoder", "prompt")),
+            ("attention", attention, ("parallel", "sequential")),
+            ("accompaniment", accompaniment, ("notes", "chords")),
+        ):
+            if value not in known:
+                raise OptionError(f"{name} is {value!r}; it must be {known[0]!r} or {known[1]!r}.")
+        self.quirks, self.source, self.context, self.accompaniment = quirks, source, context, accompaniment
+        self.transpose, self.learning_rate, self.lowest_rate = transpose, learning_rate, lowest_rate
+        self.training_steps, self.warmup, self.batch_tokens = training_steps, warmup, batch_tokens
+        self.precision = precision
+        self.network = ThemeNetwork(
+            vocabulary_size=vocabulary_size,
+            width=width,
+            num_heads=num_heads,
+            feed_forward=feed_forward or 4 * width,
+            num_encoder_layers=num_encoder_layers,
+            gate_pattern=gate_pattern,
+            attention=attention if source == "encoder" else "self",
+            gated=gated,
+            theme_positions=theme_positions,
+            dropout=dropout,
+            encoder_offset=encoder_offset,
+        )
+
+    # Objective --------------------------------------------------------------------------------------------------------
+
+    def loss(self, batch: ThemeBatch) -> Loss:
+        """Cross-entropy of the next token, padding left out; the gate follows the label of the input token."""
+        tokens, labels, targets = batch.tokens[:, :-1], batch.labels[:, :-1], batch.tokens[:, 1:]
+        if self.source == "prompt":
+            tokens, labels, targets = _prompted(batch)
+        tokens, labels, targets = (part.to(self.device) for part in (tokens, labels, targets))
+        theme, real = batch.theme.to(self.device), batch.theme_real.to(self.device)
+        logits = self.network(tokens, labels, self.network.read(theme, real), real)
+        counted = int((targets != VOCABULARY.pad).sum())
+        return Loss(next_token_loss(logits.float(), targets, ignore=VOCABULARY.pad), counted, {"tokens": counted})
+
+    def stages(self, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
+        """One stage on windows of songs whose themes the bundled finder marks: windows that begin with a theme, as
+        sampling does, and consecutive ones, as the published data are.
+
+        Raises:
+            InputError: no piece has a melody of at least two bars.
+        """
+        made = [
+            ThemedSongs(pieces, VOCABULARY, find_regions, length=self.context, transpose=self.transpose)
+            for pieces in (train, validation)
+        ]
+        songs, held_out = made
+        if not songs.items:
+            raise InputError("None of the pieces has a melody of more than two bars; give others to train on.")
+        batches = LengthBatches([len(item.window.tokens) for item in songs.items], budget=self.batch_tokens)
+        fixed = held_out.batch(range(min(len(held_out.items), VALIDATION_ITEMS)), seed=None) if held_out.items else None
+        objective = Objective(
+            name="next_token",
+            loss=self.loss,
+            parameters=self.parameters(),
+            optimiser=lambda parameters: torch.optim.Adam(parameters, lr=self.learning_rate),
+            schedule=warmup_cosine(self.warmup, self.training_steps, floor=self.lowest_rate),
+            clip=3.0,
+        )
+        return [
+            Stage(
+                name="themes",
+                steps=self.training_steps,
+                data=lambda step, share: songs.batch(share.of(batches(step).tolist()), seed=step),
+                objectives=[objective],
+                validate=None if fixed is None else lambda: {"validation_loss": float(self.loss(fixed).value)},
+                validate_every=100,
+                precision=self.precision,
+            )
+        ]
+
+    # Sampling ---------------------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def write(
+        self,
+        theme: Sequence[int],
+        grammars: Sequence[ThemeGrammar],
+        *,
+        start: Sequence[int],
+        generators: Sequence[torch.Generator],
+        max_tokens: int,
+        temperature: float = 1.0,
+        top_p: float = 0.9,
+        progress: Progress | None = None,
+    ) -> list[list[int]]:
+        """Tokens after `start`, one list a grammar, until the grammar's end or `max_tokens`.
+
+        The theme is encoded once and keys are cached. A context that is full drops its oldest quarter, or, with
+        `quirks="official"`, its oldest token at every step. Labels keep their running values meanwhile.
+
+        Args:
+            theme: tokens with marks.
+            grammars: have taken `start` already.
+        """
+        writing = _Writing(self, theme, grammars)
+
+        def step(tokens: Tensor) -> Tensor:
+            logits = writing.step(tokens)
+            if self.quirks != "official" or temperature == 0:
+                return logits
+            return released_nucleus(logits / temperature, top_p) * temperature
+
+        return sample(
+            step,
+            start=torch.tensor([list(start)] * len(grammars), device=self.device),
+            generators=generators,
+            max_steps=max_tokens,
+            grammars=grammars,
+            temperature=temperature,
+            top_p=1.0 if self.quirks == "official" else top_p,
+            drop=writing.drop,
+            progress=None if progress is None else lambda done: progress(_bars_done(grammars), writing.bars),
+        )
+
+    # Tasks ------------------------------------------------------------------------------------------------------------
+
+    def develop(
+        self,
+        score: ScoreTick,
+        *,
+        bars: int = 32,
+        n: int = 1,
+        tempo: float | None = None,
+        seed: int = 0,
+        temperature: float = 1.0,
+        top_p: float = 0.9,
+        progress: Progress | None = None,
+    ) -> list[Music]:
+        """Pieces in which the theme of a score returns and varies, in its metre; piece k is made with `seed` + k.
+
+        The theme is the first two bars with melody of a score of up to four bars, else what `theme_finder` finds to
+        return most.
+
+        Args:
+            bars: length.
+            tempo: quarter notes a minute; that of the score by default.
+
+        Raises:
+            InputError: the score has no melody, or one of fewer than three notes in two bars.
+        """
+        plan = Plan(score, VOCABULARY, self.accompaniment)
+        start = [VOCABULARY.tempo(tempo or plan.tempo)] if self.quirks == "official" else []
+        start.append(VOCABULARY.start)
+        rows = self._write_bars(plan, start, bars, n, seed, temperature, top_p, progress)
+        made = []
+        for row in rows:
+            song = decode(_finished(start + row, self.quirks), VOCABULARY, bar_lengths=plan.bar_lengths)
+            written = ThemeSong(song.notes, song.bars, (), song.themes)
+            made.append(
+                Music(
+                    score_of_song(written, metre=plan.metre, tempo=tempo or plan.tempo, programs=plan.programs),
+                    {"theme": plan.report, "bars": bars, "theme_regions": plan.regions(song)},
+                )
+            )
+        return made
+
+    def continue_(
+        self,
+        score: ScoreTick,
+        *,
+        bars: int,
+        seed: int = 0,
+        temperature: float = 1.0,
+        top_p: float = 0.9,
+        progress: Progress | None = None,
+    ) -> Music:
+        """The score, note for note, and `bars` more as a melody and a piano part, in which its own theme can return.
+
+        Raises:
+            InputError: as `develop`.
+        """
+        plan = Plan(score, VOCABULARY, self.accompaniment)
+        start = encode(plan.marked, VOCABULARY)[-self.context // 2 :]
+        (row,) = self._write_bars(plan, start, bars, 1, seed, temperature, top_p, progress)
+        song = decode(_finished(row, self.quirks), VOCABULARY, bar_lengths=plan.bar_lengths)
+        regions = plan.regions(song, after=len(plan.ruler.parts))
+        return Music(plan.extended(song), {"theme": plan.report, "bars": bars, "theme_regions": regions})
+
+    def _write_bars(
+        self,
+        plan: Plan,
+        start: Sequence[int],
+        bars: int,
+        n: int,
+        seed: int,
+        temperature: float,
+        top_p: float,
+        progress: Progress | None,
+    ) -> list[list[int]]:
+        if bars < 1:
+            raise OptionError(f"bars is {bars}; it must be at least 1.")
+        parts = bars * plan.parts
+        grammars = [
+            ThemeGrammar(
+                VOCABULARY,
+                start,
+                bars=parts,
+                bar_lengths=plan.bar_lengths,
+                theme_bars=None if self.quirks == "official" else THEME_BARS * plan.parts,
+                quirks=self.quirks,
+            )
+            for _ in range(n)
+        ]
+        return self.write(
+            plan.tokens,
+            grammars,
+            start=start,
+            generators=[torch.Generator().manual_seed(seed + number) for number in range(n)],
+            max_tokens=parts * MOST_TOKENS_A_BAR,
+            temperature=temperature,
+            top_p=top_p,
+            progress=progress,
+        )
+
+
+@lru_cache(maxsize=1)
+def _finder():
+    from orchestrion.systems.theme_finder import ThemeFinder
+
+    return ThemeFinder.load()
+
+
+def find_regions(song: ThemeSong, bars: int) -> tuple[tuple[int, int], ...]:
+    """Bars [first, last) in which the theme of a song returns, as the bundled finder hears it."""
+    return _finder().find(song, length=bars).regions
+
+
+def _prompted(batch: ThemeBatch) -> tuple[Tensor, Tensor, Tensor]:
+    """Theme and window as one sequence; the theme itself is not to be predicted."""
+    rows, wanted = [], []
+    for theme, real, tokens in zip(batch.theme, batch.theme_real, batch.tokens, strict=True):
+        given = theme[real]
+        rows.append(torch.cat([given, tokens[:-1]]))
+        wanted.append(torch.cat([torch.zeros_like(given), tokens[1:]]))
+    tokens, targets = (nn.utils.rnn.pad_sequence(part, batch_first=True) for part in (rows, wanted))
+    return tokens, torch.zeros_like(tokens), targets
+
+
+def _finished(tokens: list[int], quirks: str) -> list[int]:
+    """Without the bar that shows that the piece is over, and marks that stand before it."""
+    end = len(tokens)
+    if quirks != "official" and end and tokens[-1] == VOCABULARY.bar:
+        end -= 1
+    while end and tokens[end - 1] == VOCABULARY.start:
+        end -= 1
+    return tokens[:end]
+
+
+def _bars_done(grammars: Sequence[ThemeGrammar]) -> int:
+    return min(grammar.bar for grammar in grammars)
