@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from orchestrion.media.canvas import (
     BAND,
@@ -95,6 +95,60 @@ def draw_piano_roll(
     return save(figure, path)
 
 
+def draw_before_after(
+    before: ScoreTick,
+    after: ScoreTick,
+    path: str | Path,
+    *,
+    shade: Bool[np.ndarray, "128 columns"] | None = None,
+    columns_per_quarter: int = 4,
+    dpi: int = 120,
+) -> Path:
+    """Draws the pitched notes of a score above those of what was made of it, on the same axes.
+
+    Args:
+        path: .png, .svg or .pdf.
+        shade: where the second is marked, the highest pitch on top.
+        columns_per_quarter: of `shade`.
+        dpi: pixels an inch.
+
+    Raises:
+        OptionError: the suffix is of no known format.
+        OutputError: the file cannot be written.
+    """
+    check_suffix(path)
+    timelines = [Timeline.from_score(score) for score in (before, after)]
+    n_bars = max(1, *(timeline.n_bars for timeline in timelines))
+    figure = blank(float(np.clip(1.4 + LEGEND + 0.5 * n_bars, 8, 24)), 7.0, dpi)
+    places = (place(figure, LEFT, 3.75, LEGEND, 0.3), place(figure, LEFT, BOTTOM, LEGEND, 3.55))
+    for axes, score, timeline, word in zip(places, (before, after), timelines, ("Before", "After"), strict=True):
+        tracks = [track for track in score.tracks if len(track.notes) and not track.is_drum]
+        named = list(zip(track_names(tracks), tracks, strict=True))
+        _draw_notes(axes, named, timeline, n_bars)
+        _draw_bars(axes, n_bars, labelled=word == "After")
+        _draw_legend(axes, [name for name, _ in named])
+        axes.text(0.002, 1.01, word, transform=axes.transAxes, fontsize=FONT_SIZE, color=INK)
+    low = min(axes.get_ylim()[0] for axes in places)
+    high = max(axes.get_ylim()[1] for axes in places)
+    if shade is not None:
+        _draw_shade(places[1], shade, timelines[1], columns_per_quarter)
+    for axes in places:
+        axes.set_ylim(low, high)
+    return save(figure, path)
+
+
+def _draw_shade(axes: Axes, shade: np.ndarray, timeline: Timeline, columns_per_quarter: int) -> None:
+    """Runs of marked columns as boxes, a row each."""
+    from matplotlib.collections import PolyCollection
+
+    boxes = []
+    for row in np.flatnonzero(shade.any(1)):
+        edges = np.flatnonzero(np.diff(np.pad(shade[row].astype(int), 1)))
+        bars = timeline.tick_to_bar(timeline.quarter_to_tick(edges / columns_per_quarter)).reshape(-1, 2)
+        boxes += list(_boxes(bars[:, 0], bars[:, 1], np.full(len(bars), float(len(shade) - 1 - row)), 0.5))
+    axes.add_collection(PolyCollection(boxes, facecolors="#f6e7b0", zorder=0.5), autolim=False)
+
+
 def _end(track: Any) -> int:
     notes = track.notes.numpy()
     return int((notes["time"].astype(np.int64) + notes["duration"]).max())
@@ -106,7 +160,7 @@ def _draw_notes(axes: Axes, tracks: Sequence[tuple[str, Any]], timeline: Timelin
     from matplotlib.colors import to_rgb
 
     low, high = 127, 0
-    lengths = []
+    lengths: list[float] = []
     for number, (_, track) in enumerate(tracks):
         notes = track.notes.numpy()
         left, right = _bars(timeline, notes)

@@ -30,11 +30,18 @@ class Made(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What is written beside the main file: one audio file a track, an engraved sheet; and with which SoundFont."""
+    """What is written beside the main file: one audio file a track, an engraved sheet; and with which SoundFont.
+
+    Attributes:
+        before: what the music was made of: a picture of both is written, name-before-after.png.
+        shade: what is marked in it, as of `pictures.draw_before_after`.
+    """
 
     soundfont: Path | None = None
     stems: bool = False
     sheet: bool = False
+    before: ScoreTick | None = None
+    shade: Any = None
 
 
 def write_pieces(
@@ -108,6 +115,11 @@ def _write_piece(made: Made, path: Path, provenance: Provenance, extras: Extras,
 
         engrave(made.score, path.with_suffix(".svg"), title=title)
         files.append(path.with_suffix(".svg"))
+    if extras.before is not None:
+        from orchestrion.media.pictures import draw_before_after
+
+        picture = path.with_name(f"{path.stem}-before-after.png")
+        files.append(draw_before_after(extras.before, made.score, picture, shade=extras.shade))
     files.append(write_sidecar(path, provenance))
     return files
 
