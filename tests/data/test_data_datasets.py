@@ -147,7 +147,36 @@ def slakh2100(root):
         write_track(root / "slakh2100_flac_redux" / part / f"Track{number:05d}")
 
 
+TUNE = """X:1
+T: {title} {number}
+O: China, Shaanxi
+R: Xiaodiao, Qingge]
+M: 2/4
+L: 1/16
+K: {key}
+d4A2c2 | d4d4 |
+A3cd2g2 | ^c2c2=c4 | "Dm"d4 "G7"g4 |
+"""
+
+
+def essen(root):
+    for number in range(3):
+        path = root / "essenFolksong" / f"han{number + 1}.abc"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(TUNE.format(title=("Qing Shui", "Qing Shui", "Lan Hua")[number], number=number, key="F"))
+    (root / "essenFolksong" / "test0.abc").write_text(TUNE)
+
+
+def nottingham(root):
+    for number in range(3):
+        path = root / "ABC_cleaned" / f"jigs{number}.abc"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(TUNE.format(title="Jig", number=number, key="Dm"))
+
+
 MAKERS = {
+    "essen": essen,
+    "nottingham": nottingham,
     "lmd_full": lmd_full,
     "lmd_matched": lambda root: lmd_linked(root, "lmd_matched"),
     "lmd_aligned": lambda root: lmd_linked(root, "lmd_aligned"),
@@ -179,7 +208,7 @@ def test_pieces_have_what_every_data_set_owes(made):
         assert piece.id == entry.id
         assert piece.score is not None and sum(len(track.notes) for track in piece.score.tracks) >= 12
         assert piece.split == entry.split in ("train", "validation", "test")
-        assert piece.source and piece.licence.startswith(("CC BY", "MIT"))
+        assert piece.source and piece.licence.startswith(("CC BY", "MIT", "GPL", "non-commercial"))
     assert data[1].id == pieces[1].id
     assert [piece.id for piece in data[1:]] == [piece.id for piece in pieces[1:]]
     assert [entry.id for entry in pickle.loads(pickle.dumps(data.entries))] == [piece.id for piece in pieces]
@@ -225,6 +254,26 @@ def test_unknown_names_and_splits_are_refused(tmp_path):
         load_dataset("lakh", tmp_path)
     with pytest.raises(OptionError, match="train, test"):
         load_dataset("midicaps", tmp_path, "validation")
+
+
+def test_lines_of_essen_are_phrases(tmp_path):
+    essen(tmp_path)
+    data = load_dataset("essen", tmp_path)
+    piece = data[0]
+    notes = piece.score.tracks[0].notes
+    pitches = [74, 69, 72, 74, 74, 69, 72, 74, 79, 73, 73, 72, 74, 79]  # the accidental holds until the bar line
+    assert [note.pitch for note in notes] == pitches
+    assert [mark.time for mark in piece.score.markers if mark.text == "phrase"] == [0, 1920]
+    assert (piece.metre, str(piece.key), notes[0].duration) == ((2, 4), "F major", 480)
+    assert piece.tags == {"genre": ["xiaodiao", "qingge"], "region": ["China", "Shaanxi"]}
+    assert data.entries[0].split == data.entries[1].split  # variants of one tune
+
+
+def test_nottingham_has_chords(tmp_path):
+    nottingham(tmp_path)
+    piece = load_dataset("nottingham", tmp_path)[0]
+    assert [(span.start, span.end, span.chord.jazz()) for span in piece.chords] == [(8, 9, "Dm"), (9, 10, "G7")]
+    assert (str(piece.key), piece.melody, [part.end for part in piece.sections]) == ("D minor", 0, [5])
 
 
 def test_lakh_keeps_versions_of_a_track_together(tmp_path):

@@ -78,7 +78,8 @@ def test_a_note_is_cut_at_bars_and_chords():
     c, a = chord_class(Chord.parse("C")), chord_class(Chord.parse("Am"))
     assert (c, a) == (13, 2)
     assert events == [
-        Event(True, c, 8, 0), Event(False, c, 4, 62), Event(False, a, 4, 1), Event(True, a, 8, 1), Event(False, a, 8, 0),
+        Event(True, c, 8, 0), Event(False, c, 4, 62), Event(False, a, 4, 1),
+        Event(True, a, 8, 1), Event(False, a, 8, 0),
     ]  # fmt: skip
     assert elapsed_classes(to_classes(events)[:, 0], to_classes(events)[:, 2]).tolist() == [7, 11, 15, 7, 15]
 

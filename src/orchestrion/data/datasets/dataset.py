@@ -20,6 +20,8 @@ MODULES = {
     "pop909": "pop909",
     "maestro": "maestro",
     "slakh2100": "slakh2100",
+    "essen": "essen",
+    "nottingham": "nottingham",
 }
 RECORDINGS = {
     "magnatagatune": "magnatagatune",

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 
 from orchestrion.theory.chords import Chord
 
@@ -92,7 +93,7 @@ class _Measure:
 def split_tunes(text: str) -> Iterator[str]:
     """The tunes of an ABC file, each from its X: field to the next."""
     starts = [m.start() for m in re.finditer(r"^X:", text, re.MULTILINE)]
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+    for start, end in pairwise([*starts, len(text)]):
         yield text[start:end]
 
 
