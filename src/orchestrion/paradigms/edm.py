@@ -55,7 +55,7 @@ class Edm:
     levels: Callable[[Tensor], Tensor] = field(default=log_normal)
     stratified: bool = False
     weighting: str = "uniform"
-    loss_scales: float = 1
+    loss_scales: float = 1.0
     time: str = "quarter_log"
     sigma_min: float = 0.002
     sigma_max: float = 80.0

@@ -100,7 +100,7 @@ def repaint_steps(
     for t in reversed(range(len(table))):
         kept, before = table[t], table[t - 1] if t else 1.0
         beta = 1 - kept / before
-        for repeat in range(repeats):
+        for repeat in range(repeats if t > 0 else 1):  # nothing is drawn in the last step
             level = kept if official else before
             background = math.sqrt(level) * known
             if t > 0:

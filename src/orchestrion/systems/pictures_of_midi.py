@@ -203,13 +203,13 @@ class PicturesOfMidi(System):
         if density in ("cosine_interpolated", "v_diffusion"):
             options = {"sigma_data": sigma_data, **options}
         self.edm = Edm(
-            sigma_data=sigma_data,
+            sigma_data=float(sigma_data),
             levels=partial(DENSITIES[density], **options),
             stratified=True,
             weighting=weighting,
-            loss_scales=loss_scales,
-            sigma_min=sigma_min,
-            sigma_max=sigma_max,
+            loss_scales=float(loss_scales),
+            sigma_min=float(sigma_min),
+            sigma_max=float(sigma_max),
         )
 
     @property
