@@ -72,12 +72,12 @@ def test_json_error_is_one_object_on_stdout():
     assert json.loads(done.stdout) == {"error": done.stderr.strip().removeprefix("orchestrion: "), "exit_code": 2}
 
 
-def test_debug_may_stand_anywhere_and_shows_the_place():
+def test_debug_may_stand_anywhere_and_shows_the_place(capsys):
     for words in (["--debug", "generate", ""], ["generate", "", "--debug"]):
-        done = run(*words)
-        assert done.returncode == 2
-        assert "Traceback" in done.stderr
-    assert "Traceback" not in run("generate", "").stderr
+        assert main(words) == 2
+        assert "Traceback" in capsys.readouterr().err
+    assert main(["generate", ""]) == 2
+    assert "Traceback" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

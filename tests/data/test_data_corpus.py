@@ -36,7 +36,7 @@ def notes_of(score):
 note = st.tuples(st.integers(0, 200_000), st.integers(0, 90_000), st.integers(0, 127), st.integers(1, 127))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.lists(st.lists(note, max_size=30), max_size=4),
     st.sampled_from([24, 120, 480, 960]),

@@ -284,7 +284,7 @@ def test_moods_follow_mode_tempo_and_style():
 def test_arrangements_keep_tune_and_tempo(tunes):
     by_id = {t.id: t for t in tunes}
     made = 0
-    for order in make_orders(tunes, 24, seed=4):
+    for order in make_orders(tunes, 12, seed=4):
         try:
             piece = arrange(by_id[order.tune], order, "train")
         except ValueError:
@@ -294,9 +294,10 @@ def test_arrangements_keep_tune_and_tempo(tunes):
         assert piece.metre == order.fit.target
         assert piece.key.tonic == order.tonic
         assert piece.sections[-1].end == piece.bars
-        again = arrange(by_id[order.tune], order, "train")
-        assert again.score.dumps_midi() == piece.score.dumps_midi()
-    assert made >= 18
+        if made <= 4:
+            again = arrange(by_id[order.tune], order, "train")
+            assert again.score.dumps_midi() == piece.score.dumps_midi()
+    assert made >= 9
 
 
 @needs_mma

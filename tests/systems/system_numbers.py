@@ -1,6 +1,7 @@
-"""Loads a weights file and writes what its system makes of two pieces: `system_numbers.py FILE FOLDER`.
+"""Loads weights files and writes what their systems make of two pieces: a line `[FILE, FOLDER]` for each.
 
-Beside the pieces of scores lie short recordings, in FOLDER: systems of sound take those, the others the scores.
+Beside the pieces of scores lie short recordings, in FOLDER: systems of sound take those, the others the scores. One
+process serves many systems, so that torch is imported once.
 """
 
 from __future__ import annotations
@@ -78,7 +79,10 @@ def first_losses(system, folder: Path):
 
 
 if __name__ == "__main__":
-    system = load(sys.argv[1])
-    with torch.no_grad():
-        losses = first_losses(system, Path(sys.argv[2]))
-    print(json.dumps({"losses": [float(loss.value) for loss in losses], "hash": system.weights_hash}))
+    for line in sys.stdin:
+        file, folder = json.loads(line)
+        system = load(file)
+        with torch.no_grad():
+            losses = first_losses(system, Path(folder))
+        found = {"losses": [float(loss.value) for loss in losses], "hash": system.weights_hash}
+        print(json.dumps(found), flush=True)
