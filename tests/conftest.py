@@ -12,6 +12,7 @@ install_import_hook(
         "orchestrion.systems.theme_transformer",
         "orchestrion.systems.clmr",
         "orchestrion.systems.music_fadernets",
+        "orchestrion.systems.word2vec_music",
         "orchestrion.analysis.spectra",
         "orchestrion.analysis.chromagram",
         "orchestrion.codecs.mel_vae",

@@ -31,6 +31,7 @@ _HOMES = {
             "infill",
             "arrange",
             "harmonize",
+            "fade",
             "describe",
             "data_prepare",
             "data_render",

@@ -17,8 +17,11 @@ app = typer.Typer()
 
 @app.command(epilog='Example: orchestrion generate "a slow waltz in D minor for flute and strings" -o waltz.wav')
 def generate(
-    prompt: Annotated[str, typer.Argument(help="What the music should be, in a sentence.")],
+    prompt: Annotated[str | None, typer.Argument(help="What the music should be, in a sentence.")] = None,
     output: c.Output = Path("music.wav"),
+    theme: Annotated[
+        Path | None, typer.Option(help="A score of two bars that shall return in the music; instead of a sentence.")
+    ] = None,
     bars: Annotated[int | None, typer.Option(help="Length in bars.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Length in seconds.")] = None,
     tempo: Annotated[float | None, typer.Option(help="Quarter notes a minute.")] = None,
@@ -36,19 +39,22 @@ def generate(
     guidance: Annotated[float | None, typer.Option(help="Strength of the text; systems of sound only.")] = None,
     negative: Annotated[str | None, typer.Option(help="What it shall not be; systems of sound only.")] = None,
     candidates: Annotated[int | None, typer.Option(help="Tries, of which the best is kept; of sound only.")] = None,
-    system: c.System = "midicaps",
+    system: Annotated[
+        str | None, typer.Option(help="As elsewhere; midicaps, or theme_transformer with a theme, if left out.")
+    ] = None,
     device: c.Device = "cpu",
     json: c.Json = False,
 ) -> None:
-    """Make music from a sentence. Options go before what the sentence says."""
+    """Make music from a sentence, or from a theme. Options go before what the sentence says."""
     from orchestrion.verbs.generate import generate
 
     carry_out(
         "Composing",
         json,
         lambda progress: generate(
-            prompt,
+            prompt or "",
             output,
+            theme=theme,
             bars=bars,
             seconds=seconds,
             tempo=tempo,
@@ -211,6 +217,108 @@ def harmonize(
     from orchestrion.verbs.harmonize import harmonize
 
     make("Harmonising", partial(harmonize, source, output, melody=melody), how)
+
+
+@app.command(epilog="Example: orchestrion fade sonata.mid --rhythm 0.4 --density -0.3 --arousal 0.8 -o faded.wav")
+def fade(
+    source: c.Source,
+    output: c.Output = Path("faded.mid"),
+    rhythm: Annotated[float | None, typer.Option(help="From -1, fewer onsets, to 1, more.")] = None,
+    density: Annotated[float | None, typer.Option(help="From -1, fewer notes at a time, to 1, more.")] = None,
+    arousal: Annotated[float | None, typer.Option(help="From -1, calmer, to 1, more excited.")] = None,
+    tracks: Annotated[
+        str | None, typer.Option(help="Tracks to write anew, with commas; keyboards if left out.")
+    ] = None,
+    temperature: c.Temperature = None,
+    seed: c.Seed = None,
+    n: c.Pieces = 1,
+    soundfont: c.SoundFont = None,
+    stems: c.Stems = False,
+    sheet: c.Sheet = False,
+    system: c.System = "music_fadernets",
+    device: c.Device = "cpu",
+    json: c.Json = False,
+) -> None:
+    """Move sliders on a piece: rhythm, density, arousal."""
+    from orchestrion.verbs.fade import fade
+
+    carry_out(
+        "Fading",
+        json,
+        lambda progress: fade(
+            source,
+            output,
+            rhythm=rhythm,
+            density=density,
+            arousal=arousal,
+            tracks=tracks,
+            temperature=temperature,
+            seed=seed,
+            n=n,
+            soundfont=soundfont,
+            stems=stems,
+            sheet=sheet,
+            system=system,
+            device=device,
+            progress=progress,
+        ),
+        show_music,
+    )
+
+
+@app.command(epilog="Example: orchestrion paint tune.mid --mask rising --bars 1-4 --repaint 4 -o painted.mid")
+def paint(
+    source: c.Source,
+    mask: Annotated[
+        str,
+        typer.Option(
+            help="A picture, white where music shall appear; or rising, falling, diverging, "
+            "melody, accompaniment, continuation, all."
+        ),
+    ],
+    output: c.Output = Path("painted.mid"),
+    bars: Annotated[str | None, typer.Option(help="First and last bar of a shape, counted from 1, like 9-12.")] = None,
+    low: Annotated[int | None, typer.Option(help="Lowest pitch of a shape, as a MIDI number.")] = None,
+    high: Annotated[int | None, typer.Option(help="Highest pitch of a shape, as a MIDI number.")] = None,
+    repaint: Annotated[int | None, typer.Option(help="How often each step is done; more makes more notes.")] = None,
+    candidates: Annotated[int, typer.Option(help="Tries, of which one is kept.")] = 1,
+    busy: Annotated[float, typer.Option(help="Which one: that with more notes than so many percent of them.")] = 100.0,
+    seed: c.Seed = None,
+    n: c.Pieces = 1,
+    soundfont: c.SoundFont = None,
+    stems: c.Stems = False,
+    sheet: c.Sheet = False,
+    system: c.System = "pictures_of_midi",
+    device: c.Device = "cpu",
+    json: c.Json = False,
+) -> None:
+    """Write notes where a mask on the piano roll is white, and keep all others."""
+    from orchestrion.verbs.paint import paint
+
+    carry_out(
+        "Painting",
+        json,
+        lambda progress: paint(
+            source,
+            output,
+            mask=mask,
+            bars=bars,
+            low=low,
+            high=high,
+            repaint=repaint,
+            candidates=candidates,
+            busy=busy,
+            seed=seed,
+            n=n,
+            soundfont=soundfont,
+            stems=stems,
+            sheet=sheet,
+            system=system,
+            device=device,
+            progress=progress,
+        ),
+        show_music,
+    )
 
 
 @app.command(epilog="Example: orchestrion describe song.mp3 -o song.png")

@@ -148,3 +148,8 @@ def until_end(ids: Sequence[int]) -> list[int]:
 def seconds_to_steps(seconds: float, rate: int = 100) -> int:
     """The nearest step of a grid of `rate` steps a second, halves upwards."""
     return int(seconds * rate + 0.5)
+
+
+def insert_end_early(ids: Sequence[int]) -> list[int]:
+    """EOS before the last event, where the published code has it in its labelled set; our own segments end with it."""
+    return [*ids[:-1], EOS, *ids[-1:]]

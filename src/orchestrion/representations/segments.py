@@ -120,11 +120,14 @@ def cut_segments(
             pitch, velocity = int(notes["pitch"][index]), max(int(notes["velocity"][index]), 1)
             start = int(time / grid + 0.5) - number * STEPS
             end = min(max(int((time + duration) / grid + 0.5) - number * STEPS, start + 1), STEPS)
-            steps[start, pitch] = max(StepNote(start, end, pitch, velocity), steps.get((start, pitch), StepNote(0, 0, 0)))
+            steps[start, pitch] = max(
+                StepNote(start, end, pitch, velocity), steps.get((start, pitch), StepNote(0, 0, 0))
+            )
             if timeline is not None:
                 began = timeline.tick_to_second(number * STEPS * grid)
                 first, last = (
-                    seconds_to_steps(max(timeline.tick_to_second(tick) - began, 0.0)) for tick in (time, time + duration)
+                    seconds_to_steps(max(timeline.tick_to_second(tick) - began, 0.0))
+                    for tick in (time, time + duration)
                 )
                 seconds.append(StepNote(first, max(last, first + 1), pitch, velocity))
         segments.append(Segment(number, _without_overlaps(steps.values()), tuple(sorted(seconds)), tuple(indices)))

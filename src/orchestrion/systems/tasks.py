@@ -353,6 +353,30 @@ class Develops(Protocol):
         ...
 
 
+@runtime_checkable
+class Restyles(Protocol):
+    """A piece in the style of another genre."""
+
+    def restyle(
+        self,
+        score: ScoreTick,
+        *,
+        genre: str,
+        strength: float = 0.6,
+        passes: int = 5,
+        keep_passes: bool = False,
+        seed: int = 0,
+        temperature: float = 1.0,
+        progress: Progress | None = None,
+    ) -> list[Music]:
+        """The score written anew in `passes`, or what each pass made of it.
+
+        Args:
+            strength: from 0 (nothing changes) to 1.
+        """
+        ...
+
+
 TASKS: dict[str, type] = {
     "generate": Generates,
     "continue_": Continues,
@@ -372,5 +396,6 @@ TASKS: dict[str, type] = {
     "continue_sound": ContinuesSound,
     "develop": Develops,
     "paint": Paints,
+    "restyle": Restyles,
 }
 """Method → protocol; a card may name only these."""
