@@ -321,6 +321,45 @@ def paint(
     )
 
 
+@app.command(epilog="Example: orchestrion slices chorale.mid --replace 0.3 -o swapped.wav")
+def slices(
+    source: c.Source,
+    output: c.Output = Path("swapped.mid"),
+    replace: Annotated[float, typer.Option(help="Share of the slices that are swapped.")] = 0.3,
+    neighbours: Annotated[int, typer.Option(help="Related slices to choose from; with more it strays farther.")] = 20,
+    seed: c.Seed = None,
+    n: c.Pieces = 1,
+    soundfont: c.SoundFont = None,
+    stems: c.Stems = False,
+    sheet: c.Sheet = False,
+    system: c.System = "word2vec_music",
+    device: c.Device = "cpu",
+    json: c.Json = False,
+) -> None:
+    """Swap slices of a piece for related ones: the rhythm stays, the harmony changes."""
+    from orchestrion.verbs.slices import slices
+
+    carry_out(
+        "Swapping slices",
+        json,
+        lambda progress: slices(
+            source,
+            output,
+            replace=replace,
+            neighbours=neighbours,
+            seed=seed,
+            n=n,
+            soundfont=soundfont,
+            stems=stems,
+            sheet=sheet,
+            system=system,
+            device=device,
+            progress=progress,
+        ),
+        show_music,
+    )
+
+
 @app.command(epilog="Example: orchestrion describe song.mp3 -o song.png")
 def describe(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="MIDI, MusicXML, ABC, kern, or a sound file.")],

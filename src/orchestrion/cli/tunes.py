@@ -1,4 +1,4 @@
-"""Commands for tunes: melodies over chords or from skeletons, and the skeletons themselves."""
+"""Commands for tunes: melodies over chords or from skeletons, the skeletons themselves, and themes that return."""
 
 from __future__ import annotations
 
@@ -85,6 +85,29 @@ def skeleton(
     from orchestrion.verbs.skeleton import skeleton
 
     carry_out("Reading", json, lambda _: skeleton(source, output, phrases=phrases, notes=notes), show_skeleton)
+
+
+@app.command(epilog="Example: orchestrion themes sonata.mid -o themes.png")
+def themes(
+    source: c.Source,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A picture of it: .png, .svg or .pdf.")] = None,
+    bars: Annotated[int, typer.Option(help="Length of a theme.")] = 2,
+    eps: Annotated[float | None, typer.Option(help="How unlike its variants may be, 0 to 1; 0.13 if left out.")] = None,
+    json: c.Json = False,
+) -> None:
+    """Find the themes of a piece and where they return."""
+    from orchestrion.verbs.themes import themes
+
+    carry_out("Reading", json, lambda _: themes(source, output, bars=bars, eps=eps), show_themes)
+
+
+def show_themes(result: Any) -> str:
+    """A line for each theme."""
+    told = [f"{len(result.themes)} themes in {result.bars} bars of {result.file} ({result.metre})"]
+    for row in result.themes:
+        places = ", ".join(f"{first}-{last}" for first, last in row["bars"])
+        told.append(f"theme {row['name']}, bars {places}: {' '.join(row['notes'])}")
+    return "\n".join([*told, *([str(result.picture)] if result.picture else [])])
 
 
 def show_skeleton(result: Any) -> str:

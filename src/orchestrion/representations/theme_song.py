@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -92,7 +92,7 @@ def song_of_score(
     return ThemeSong(notes, borders, tempos)
 
 
-def _rows(track, ruler: Ruler, number: int, *, highest: bool = False) -> Int[np.ndarray, "notes 5"]:
+def _rows(track: Any, ruler: Ruler, number: int, *, highest: bool = False) -> Int[np.ndarray, "notes 5"]:
     notes = track.notes.numpy()
     start, stop = (ruler.step(ticks) for ticks in (notes["time"], notes["time"].astype(np.int64) + notes["duration"]))
     pitch, loud = (notes[name].astype(np.int64) for name in ("pitch", "velocity"))
@@ -132,7 +132,8 @@ def score_of_song(
     names: tuple[str, str] = ("melody", "piano"),
     programs: tuple[int, int] = (0, 0),
 ) -> ScoreTick:
-    """A score with a track of the melody and one of all else; only tracks with notes are written.
+    """A score with a track of the melody and one of all else; only tracks with notes are written, and none sounds on
+    after the last bar.
 
     Args:
         metre: of the whole piece.
@@ -145,8 +146,9 @@ def score_of_song(
 
     if not tempo > 0:
         raise OptionError(f"The tempo is {tempo}; it must be positive.")
-    score = symusic.Score(TPQ)
+    score: Any = symusic.Score(TPQ)
     step = TPQ // 4
+    end = int(song.bars[-1])
     tempos = dict(song.tempos)
     for place, bpm in sorted({0: tempo, **tempos}.items()):
         score.tempos.append(symusic.Tempo(time=place * step, qpm=bpm))
@@ -154,8 +156,8 @@ def score_of_song(
     for number, (name, program) in enumerate(zip(names, programs, strict=True)):
         rows = song.notes[(song.notes[:, 4] == MELODY) == (number == 0)]
         if len(rows):
-            track = symusic.Track(name=name, program=program)
+            track: Any = symusic.Track(name=name, program=program)
             for start, length, pitch, loud, _ in rows.tolist():
-                track.notes.append(symusic.Note(start * step, length * step, pitch, loud))
+                track.notes.append(symusic.Note(start * step, min(length, end - start) * step, pitch, loud))
             score.tracks.append(track)
     return score

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from symusic.core import ScoreTick
 
+from orchestrion.analysis.skyline import find_melody_track
 from orchestrion.analysis.themes import LEAST_NOTES
 from orchestrion.errors import InputError
-from orchestrion.evaluation.melody_line import melody_track
-from orchestrion.evaluation.notes import Notes
 from orchestrion.media.timeline import Timeline
 from orchestrion.representations.theme_remi import MELODY, ThemeSong, ThemeVocabulary, encode
 from orchestrion.representations.theme_song import Ruler, song_of_score
@@ -45,8 +44,7 @@ class Plan:
     def __init__(self, score: ScoreTick, vocabulary: ThemeVocabulary, accompaniment: str) -> None:
         from orchestrion.systems.theme_transformer import find_regions
 
-        notes = Notes.from_score(score)
-        melody = melody_track(score, notes)
+        melody = find_melody_track(score)
         if melody is None:
             raise InputError("The score has no pitched notes, so there is no theme in it.")
         self.score, self.ruler = score, Ruler.of(score)
