@@ -19,6 +19,8 @@ MODULES = {
     "midicaps": "midicaps",
     "pop909": "pop909",
     "maestro": "maestro",
+    "vgmidi": "vgmidi",
+    "yamaha_epiano": "yamaha_epiano",
     "slakh2100": "slakh2100",
     "essen": "essen",
     "nottingham": "nottingham",

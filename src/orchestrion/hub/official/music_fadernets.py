@@ -31,7 +31,7 @@ SOURCE = {
         "n_component": 2,
     },
 }
-"""The checkpoints lie in the folder `params` of the authors' repository and state no licence, so they are not fetched."""
+"""The checkpoints lie in the folder `params` of the authors' repository without a licence, so they are not fetched."""
 
 FAMILIES = {
     "MusicAttrRegGMVAE": "gmvae",

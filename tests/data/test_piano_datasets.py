@@ -1,0 +1,60 @@
+"""Readers of VGMIDI and the Yamaha e-Piano Competition, on tiny folders in the published layouts."""
+
+import pytest
+import symusic
+
+from orchestrion.data.datasets import load_dataset
+from orchestrion.errors import InputError
+
+
+def write_midi(path, pitch=60):
+    score = symusic.Score(480)
+    score.tempos.append(symusic.Tempo(0, 120))
+    track = symusic.Track("", 0)
+    track.notes.append(symusic.Note(0, 480, pitch, 80))
+    score.tracks.append(track)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    score.dump_midi(path)
+
+
+HEAD = "id,series,console,game,piece,midi,valence,arousal\n"
+
+
+def test_vgmidi(tmp_path):
+    for name in ("A_0", "A_1", "B_0"):
+        write_midi(tmp_path / "labelled/phrases" / f"{name}.mid")
+    write_midi(tmp_path / "unlabelled/midi/C_3.mid")
+    rows = "1,S,NES,Game,A,../phrases/A_0.mid,1,0\n1,S,NES,Game,A,../phrases/A_1.mid,-1,1\n"
+    (tmp_path / "labelled/src").mkdir()
+    (tmp_path / "labelled/src/vgmidi.csv").write_text(HEAD + rows)
+    (tmp_path / "labelled/other.csv").write_text("label,id\n1,x\n")
+    held = load_dataset("vgmidi", tmp_path)
+    assert [entry.id for entry in held.entries] == ["A_0", "A_1", "B_0", "C_3"]
+    first, second = held[0], held[1]
+    assert first.tags["arousal"] == ["low"] and first.tags["valence"] == ["positive"]
+    assert second.tags["arousal"] == ["high"] and second.tags["valence"] == ["negative"]
+    assert first.split == second.split and first.title == "Game: A" and "arousal" not in held[2].tags
+
+
+def test_hostile_vgmidi(tmp_path):
+    (tmp_path / "data").mkdir()
+    with pytest.raises(InputError, match="does not look like VGMIDI"):
+        load_dataset("vgmidi", tmp_path / "data")
+    (tmp_path / "data/x.csv").write_text(HEAD + "1,S,NES,Game,A,../../secret.mid,1,0\n")
+    with pytest.raises(InputError, match="outside of the data set"):
+        load_dataset("vgmidi", tmp_path / "data")
+    write_midi(tmp_path / "data/a.mid")
+    (tmp_path / "data/x.csv").write_text(HEAD + "1,S,NES,Game,A,a.mid,1,loud\n")
+    with pytest.raises(InputError, match="is no number"):
+        load_dataset("vgmidi", tmp_path / "data")[0]
+
+
+def test_yamaha(tmp_path):
+    for name in ("2002/chan01.MID", "2002/chan02.MID", "2004/LeeA03.mid"):
+        write_midi(tmp_path / name)
+    held = load_dataset("yamaha_epiano", tmp_path)
+    assert [entry.id for entry in held.entries] == ["2002/chan01", "2002/chan02", "2004/LeeA03"]
+    assert held[0].split == held[1].split and held[0].tempo is None and held[0].score.note_num() == 1
+    with pytest.raises(InputError, match="does not look like"):
+        (tmp_path / "empty").mkdir()
+        load_dataset("yamaha_epiano", tmp_path / "empty")
