@@ -114,9 +114,9 @@ class Canvas:
         places = np.flatnonzero((self.free <= 1).any(0))
         bars = self._bar_columns()
         done = int(places[0])
-        while done <= places[-1]:
+        while True:
             whole = self.columns <= length
-            start = 0 if whole else _at_bar(bars, max(min(done - length // 2, self.columns - length), 0))
+            start = 0 if whole else _at_bar(bars, max(done - length // 2, 0))
             stop = start + length
             if stop <= done:  # a bar longer than a window
                 start, stop = done, done + length

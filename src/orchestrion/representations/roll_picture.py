@@ -103,7 +103,7 @@ def draw_notes(
         picture[onset, 0], picture[onset, 1] = level[onset], 0
     else:
         before = np.zeros_like(onset)
-        before[:, :-1] = onset[:, 1:] if not official else (level[:, :-1] == 0) & (level[:, 1:] > 0)
+        before[:, :-1] = (level[:, :-1] == 0) & ((level[:, 1:] > 0) if official else onset[:, 1:])
         picture[before] = (255, 0, 0)
     return picture[::-1].copy()
 

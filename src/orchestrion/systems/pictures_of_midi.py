@@ -199,9 +199,10 @@ class PicturesOfMidi(System):
         if density_options is None and density == "cosine_interpolated":
             side = max(self.size)
             density_options = {"image_d": side, "noise_d_low": 32, "noise_d_high": side}
-        options = dict(density_options or {})
+        sides = ("image_d", "noise_d_low", "noise_d_high")
+        options = {name: value if name in sides else float(value) for name, value in (density_options or {}).items()}
         if density in ("cosine_interpolated", "v_diffusion"):
-            options = {"sigma_data": sigma_data, **options}
+            options = {"sigma_data": float(sigma_data), **options}
         self.edm = Edm(
             sigma_data=float(sigma_data),
             levels=partial(DENSITIES[density], **options),
@@ -249,7 +250,7 @@ class PicturesOfMidi(System):
             x = held_out.batch(range(len(held_out)), np.random.default_rng(0), stacked=self.stacked).to(self.device)
             generator = torch.Generator().manual_seed(0)
             losses = [self.edm.loss(self.network, part, generator=generator) * len(part) for part in x.split(32)]
-            return {"loss": float(sum(losses)) / len(x)}
+            return {"loss": float(torch.stack(losses).sum().detach()) / len(x)}
 
         objective = Objective(
             "denoising",
