@@ -46,9 +46,8 @@ def main() -> None:
         each = [spearmanr(settings, row).statistic for row in table]
         whole = spearmanr(settings, table.mean(0)).statistic
         ends = table.mean(0)[[0, -1]]
-        print(
-            f"| {slider} | {np.nanmean(each):.3f} | {np.nanmin(each):.3f} | {whole:.3f} | {ends[0]:.3f} | {ends[1]:.3f} |"
-        )
+        figures = (np.nanmean(each), np.nanmin(each), whole, *ends)
+        print(f"| {slider} | " + " | ".join(f"{value:.3f}" for value in figures) + " |")
 
 
 if __name__ == "__main__":

@@ -174,6 +174,20 @@ def nottingham(root):
         path.write_text(TUNE.format(title="Jig", number=number, key="Dm"))
 
 
+def vgmidi(root):
+    for number in range(2):
+        write_midi(root / "labelled" / "midi" / f"A_{number}.mid")
+    write_midi(root / "unlabelled" / "B.mid")
+    rows = [f"{n},S,NES,Game,A,midi/A_{n}.mid,1,{n}" for n in range(2)]
+    table = "\n".join(["id,series,console,game,piece,midi,valence,arousal", *rows])
+    (root / "labelled" / "vgmidi.csv").write_text(table)
+
+
+def yamaha_epiano(root):
+    for name in ("2002/chan01.MID", "2002/chan02.MID", "2004/LeeA03.mid"):
+        write_midi(root / name)
+
+
 MAKERS = {
     "essen": essen,
     "nottingham": nottingham,
@@ -184,6 +198,8 @@ MAKERS = {
     "pop909": pop909,
     "maestro": maestro,
     "slakh2100": slakh2100,
+    "vgmidi": vgmidi,
+    "yamaha_epiano": yamaha_epiano,
 }
 
 

@@ -11,17 +11,19 @@ from orchestrion.data.piece import Piece
 from orchestrion.errors import InputError
 
 COLUMNS = ("game", "piece", "midi", "valence", "arousal")
+PARTS = ("labelled", "unlabelled")
 KINDS = {"arousal": ("low", "high"), "valence": ("negative", "positive")}
 
 
 @dataclass(frozen=True, slots=True)
 class Vgmidi:
-    """Labelled pieces or phrases first, in the order of their table, then all other MIDI files by name. There is no
+    """Labelled pieces or phrases first, in the order of their table, then all other files of the folders
+    labelled and unlabelled. There is no
     split of the present version; all phrases of one piece share one of ours, and so do its versions without labels."""
 
     title: str = "VGMIDI"
     source: str = "VGMIDI (Ferreira & Whitehead, ISMIR 2019), https://github.com/lucasnfe/vgmidi"
-    licence: str = "not stated; the music belongs to the makers of the games"
+    licence: str = "non-commercial (none is stated; the music belongs to the makers of the games)"
     splits: tuple[str, ...] = SPLITS
 
     def find(self, folder: Path) -> list[Entry]:
@@ -39,10 +41,12 @@ class Vgmidi:
                 if path not in seen:
                     seen.add(path)
                     entries.append(Entry(path.stem, path, split_by_hash(f"{row['game']} {row['piece']}"), row))
-        others = sorted(path for path in folder.rglob("*.mid") if path.resolve() not in seen)
+        parts = [folder / name for name in PARTS if (folder / name).is_dir()]
+        files = [path for part in parts for path in part.rglob("*.mid")]
+        others = sorted(path for path in files if path.resolve() not in seen)
         entries += [Entry(path.stem, path, split_by_hash(path.stem.rpartition("_")[0] or path.stem)) for path in others]
         if not entries:
-            raise not_the_data_set(folder, self.title, "a table such as labelled/vgmidi.csv, or MIDI files")
+            raise not_the_data_set(folder, self.title, "a table such as labelled/vgmidi.csv, or a folder unlabelled")
         return entries
 
     def read(self, entry: Entry) -> Piece:

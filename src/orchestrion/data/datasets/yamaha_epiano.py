@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from orchestrion.data.datasets.layout import not_the_data_set, piece_of_score, s
 from orchestrion.data.piece import Piece
 
 SUFFIXES = (".mid", ".midi")
+NAME = re.compile(r"[A-Za-z][A-Za-z_-]*\d+[A-Za-z]?")  # a performer and the number of the piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +22,13 @@ class YamahaEPiano:
 
     title: str = "the Yamaha e-Piano Competition"
     source: str = "Yamaha e-Piano Competition, http://www.piano-e-competition.com"
-    licence: str = "free for research; no licence stated"
+    licence: str = "non-commercial (none is stated)"
     splits: tuple[str, ...] = SPLITS
 
     def find(self, folder: Path) -> list[Entry]:
         """All performances, by name; see `Reader.find`."""
-        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        files = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        paths = sorted(path for path in files if NAME.fullmatch(path.stem))
         if not paths:
             raise not_the_data_set(folder, self.title, "MIDI files such as 2002/chan01.MID")
         entries = []
