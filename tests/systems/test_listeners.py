@@ -18,6 +18,7 @@ from orchestrion.systems.listeners.chords import (
     chord_index,
     chord_targets,
     smooth,
+    soft_frames,
     spans,
 )
 from orchestrion.systems.listeners.clips import HeardClips, clip_factory, hear_clips
@@ -196,3 +197,13 @@ def test_a_cut_keeps_its_share_from_where_it_is_told() -> None:
     assert train.cut(spectra, 0.5, at=0.0)[0, 0].tolist() == [0, 1, 2, 3, 4]
     assert train.cut(spectra, 0.5, at=1.0)[0, 0].tolist() == [5, 6, 7, 8, 9]
     assert train.cut(spectra, 1.0, at=0.7).shape == spectra.shape
+
+
+def test_silence_between_sounds_is_no_chord() -> None:
+    wave = np.zeros((1, RATE * 6), np.float32)
+    wave[:, : RATE * 2] = 0.2 * np.sin(2 * np.pi * 220 * np.arange(RATE * 2) / RATE)
+    audio = Audio(wave, RATE)
+    assert soft_frames(audio, 61).tolist() == [False] * 21 + [True] * 40
+    torch.manual_seed(0)
+    found = ChordListener.from_preset("mini").chords(audio)
+    assert found[-1].chord == Chord.parse("N") and found[-1].start < 2.5

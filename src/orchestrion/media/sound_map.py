@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Labelled = tuple[float, float, str]
 SECONDS_PER_LINE, MOST_LINES = 30.0, 12
 WIDTH, LINE_HEIGHT, LEFT, RIGHT = 12.0, 1.25, 0.55, 0.2  # inches
+TICK_STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600)  # seconds
 POINTS = 1500  # of the outline in a line
 TINTS = ("#8fb8de", "#f2c38b", "#a8d5a2", "#e0a3b6", "#c3b2e5", "#e6dc8c", "#9fd6d2", "#d9b99b")
 WAVE = "#56657a"
@@ -96,7 +97,8 @@ def _draw_line(axes: Axes, wave: np.ndarray, rate: int, start: float, end: float
     axes.set_yticks([])
     for side in axes.spines.values():
         side.set_visible(False)
-    ticks = np.linspace(start, end, 7)
+    step = _tick_step(end - start)
+    ticks = np.arange(np.ceil(start / step - 1e-9), np.floor(end / step + 1e-9) + 1) * step
     ticks = ticks[ticks <= len(wave) / rate + 1e-6]
     axes.set_xticks(ticks.tolist(), [_clock(tick) for tick in ticks])
 
@@ -126,12 +128,19 @@ def _draw_chords(axes: Axes, chords: Sequence[Labelled], start: float, end: floa
                 fontsize=FONT_SIZE - 1,
                 color=INK,
                 ha="center",
-                va="center",
+                va="center_baseline",
             )
             free = right
 
 
+def _tick_step(span: float) -> float:
+    """The finest round step with at most seven marks in a line."""
+    return next((step for step in TICK_STEPS if span / step <= 7), TICK_STEPS[-1])
+
+
 def _clock(seconds: float) -> str:
-    """Minutes and seconds; tenths under a minute."""
+    """Minutes and seconds; parts of a second as decimals."""
     whole = round(seconds)
-    return f"{seconds:.1f}" if seconds < 60 and seconds % 1 else f"{whole // 60}:{whole % 60:02d}"
+    if abs(seconds - whole) > 1e-6:
+        return f"{seconds:.3f}".rstrip("0")
+    return f"{whole // 60}:{whole % 60:02d}"

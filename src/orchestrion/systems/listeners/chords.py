@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from orchestrion.analysis.long_sound import in_windows
@@ -34,6 +34,8 @@ from orchestrion.theory.chords import INTERVALS, NO_CHORD, Chord, ChordSpan
 FRAME_RATE = RATE / PITCH_HOP
 QUALITIES = ("maj", "min", "7", "maj7", "min7", "dim", "hdim7", "aug", "sus4")
 CHORDS = (NO_CHORD, *(Chord(root, quality) for root in range(12) for quality in QUALITIES))
+SOFT = 1e-5  # of the mean power
+SILENCED = np.log(1e-9)
 STAY = 0.94  # probability that a chord goes on in the next tenth of a second: chords of 1.7 s on average
 
 
@@ -81,9 +83,19 @@ class ChordListener(Listener):
         return in_windows(lambda wave: self(self.front_end(wave)).softmax(1), as_heard(audio), hop_length=PITCH_HOP)
 
     def chords(self, audio: Audio) -> list[ChordSpan]:
-        """Chords without gaps; `start` and `end` are in seconds."""
-        states = smooth(np.log(self.probabilities(audio) + 1e-9))
-        return spans(states, seconds=audio.seconds)
+        """Chords without gaps; `start` and `end` are in seconds. What is 50 dB softer than the whole is no chord."""
+        likely = np.log(self.probabilities(audio) + 1e-9)
+        likely[1:, soft_frames(audio, likely.shape[1])] = SILENCED
+        return spans(smooth(likely), seconds=audio.seconds)
+
+
+def soft_frames(audio: Audio, frames: int) -> Bool[np.ndarray, " frames"]:
+    """Which tenths of a second are softer than the whole sound by `SOFT`."""
+    samples = np.square(audio.mono().samples[0], dtype=np.float64)
+    edges = np.round((np.arange(frames + 1) - 0.5) / FRAME_RATE * audio.rate).astype(int).clip(0, len(samples))
+    total = np.concatenate([[0.0], np.cumsum(samples)])
+    power = np.diff(total[edges]) / np.maximum(np.diff(edges), 1)
+    return power < SOFT * samples.mean()
 
 
 def smooth(log_probabilities: Float[np.ndarray, "chords frames"], *, stay: float = STAY) -> Int[np.ndarray, " frames"]:
