@@ -1,6 +1,12 @@
 """Shapes and types that signatures promise are checked while the tests run."""
 
+import os
+
 from jaxtyping import install_import_hook
+
+# Test processes beside one another would each start as many threads as there are cores, and wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The floors whose functions take tensors; elsewhere annotations name types that are imported for type checkers only.
 install_import_hook(
