@@ -199,12 +199,12 @@ def _report(
         ),
     )
     method = (
-        f"Melodies and chords of tunes in 4/4 from the compact corpus, in C major or A minor; {steps} steps for each network "
-        "(frames of 8 events, width 96; flat: three layers of 152, as many parameters). Each writes over the chords of "
-        f"{pieces} held-out tunes, twice through, {EVENTS} events at most, with durations at temperature {TEMPERATURE:g} and "
-        "bar flags as the network sets them.",
-        "Compression: points by the cost of the classes of patterns that COSIATEC finds in onsets and pitches. Other chords: "
-        "those of the next tune.",
+        f"Melodies and chords of tunes in 4/4 from the compact corpus, in C major or A minor; {steps} steps for each "
+        "network (frames of 8 events, width 96; flat: three layers of 152, as many parameters). Each writes over the "
+        f"chords of {pieces} held-out tunes, twice through, {EVENTS} events at most, with durations at temperature "
+        f"{TEMPERATURE:g} and bar flags as the network sets them.",
+        "Compression: points by the cost of the classes of patterns that COSIATEC finds in onsets and pitches. Other "
+        "chords: those of the next tune.",
     )
     return Reproduction(
         name="cm_hrnn",

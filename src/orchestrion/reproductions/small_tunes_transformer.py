@@ -209,9 +209,9 @@ def _report(
              KINDS, x_label="attention to the skeleton", y_label="nats a note"),
     )  # fmt: skip
     method = (
-        f"Han Chinese tunes of the Essen collection in 2/4 and 4/4 with 16 to 160 notes, read where music21 is installed: "
-        f"{small} small tunes (xiaodiao), {min(HELD_OUT, small // 4)} of them held out, {train} tunes to learn from. Phrases "
-        "are the lines of the source; skeletons are found by the rule of the notes. "
+        "Han Chinese tunes of the Essen collection in 2/4 and 4/4 with 16 to 160 notes, read where music21 is "
+        f"installed: {small} small tunes (xiaodiao), {min(HELD_OUT, small // 4)} of them held out, {train} tunes to "
+        "learn from. Phrases are the lines of the source; skeletons are found by the rule of the notes. "
         f"Each network: two encoder and three decoder layers of width 96, {steps} steps of 12 tunes; all are told the "
         "number of the current phrase. Nats are the sum over pitch, length and phrase end on held-out tunes.",
         "All of this is a reconstruction: of the paper only the abstract was at hand.",

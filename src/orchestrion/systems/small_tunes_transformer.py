@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
 MEAN_PITCH = 71
 MOST_TUNES, HELD_OUT = 6000, 64
+SHORTEST, LONGEST_TUNE = 8, 160  # tokens of a tune to learn from
 MOST_BARS = 512
 DEFAULT_PHRASE = 4  # bars of a phrase where nothing says how long it is
 METRES = ((2, 4), (3, 4), (4, 4), (6, 8), (9, 8), (12, 8), (3, 8), (2, 2), (6, 4))
@@ -231,12 +232,13 @@ class SmallTunesTransformer(System):
             "encoder_layers": 2,
             "decoder_layers": 3,
             "feed_forward": 384,
+            "dropout": 0.0,  # few tunes are seen twice
             "plan_known": True,
             "bare_share": 0.25,
             "batch_size": 12,
-            "training_steps": 700,
-            "learning_rate": 1e-3,
-            "warmup": 100,
+            "training_steps": 400,
+            "learning_rate": 1.5e-3,
+            "warmup": 60,
         },
         "paper": {},
     }
@@ -564,7 +566,7 @@ def tunes_of(pieces: Sequence[Piece], most: int) -> list[PhraseNotes]:
         if piece.score is None or piece.melody is None or piece.metre not in METRES or len(found) >= most:
             continue
         tokens = read_tokens(piece.score, track=piece.melody)
-        if not 8 <= len(tokens) <= 320:
+        if not SHORTEST <= len(tokens) <= LONGEST_TUNE:
             continue
         tokens = in_plain_key(tokens, piece.key or find_key(piece.score))
         signature = np.stack([tokens.start, tokens.length, tokens.pitch]).tobytes()

@@ -106,7 +106,7 @@ def read_progression(text: str, metre: tuple[int, int] = (4, 4)) -> list[ChordSp
     """
     from orchestrion.theory.chords import NO_CHORD, Chord, ChordSpan
 
-    bars = [bar.split() for bar in re.split(r"\s*(?:\|+|:\||\|:|\n)\s*", text.strip()) if bar.strip(" :")]
+    bars = [bar.split() for bar in re.split(r"\|+:|:\|+:?|\|+|\n", text.strip()) if bar.strip(" :")]
     if not bars:
         raise OptionError('There are no chords; write them like "C | Am | F | G7".')
     if len(bars) == 1 and "|" not in text and "\n" not in text and len(bars[0]) > 1:
