@@ -71,9 +71,12 @@ class MusicLDM(System):
         text_share: share of items that are told the vector of their caption instead of that of their sound; the paper's
             second stage tells all.
         clips, clip_seconds: how many clips are rendered to train on, where there are only scores, and their length.
-        vae_steps, clap_steps, training_steps: of the three stages.
+        vae_steps, clap_steps, training_steps, vocoder_steps: of the stages; of the vocoder only with "hifigan".
         vae_batch, batch_size: clips a step.
         vae_rate, clap_rate, learning_rate: of the three optimisers.
+        vocoder_batch, vocoder_segment, vocoder_rate: of the vocoder's stage: clips a step, samples of each, learning
+            rate.
+        vocoder_judges: what the widths of its discriminators are divided by.
         kl_weight: of the mean KL.
         adversarial_from: step of the first stage at which the discriminator joins in.
         warmup, final_rate, ema: of the diffusion stage: steps in which the learning rate grows, the share of it that is
@@ -194,6 +197,11 @@ class MusicLDM(System):
         vae_rate: float = 4.5e-6,
         clap_rate: float = 1e-4,
         learning_rate: float = 3e-5,
+        vocoder_steps: int = 1_000_000,
+        vocoder_batch: int = 16,
+        vocoder_segment: int = 8192,
+        vocoder_rate: float = 2e-4,
+        vocoder_judges: int = 1,
         kl_weight: float = 1.0,
         adversarial_from: int | None = None,
         warmup: int = 1000,
@@ -249,6 +257,8 @@ class MusicLDM(System):
             "clip_seconds": clip_seconds, "vae_steps": vae_steps, "clap_steps": clap_steps,
             "training_steps": training_steps, "vae_batch": vae_batch, "batch_size": batch_size, "vae_rate": vae_rate,
             "clap_rate": clap_rate, "learning_rate": learning_rate, "kl_weight": kl_weight,
+            "vocoder_steps": vocoder_steps, "vocoder_batch": vocoder_batch, "vocoder_segment": vocoder_segment,
+            "vocoder_rate": vocoder_rate, "vocoder_judges": vocoder_judges,
             "adversarial_from": adversarial_from, "warmup": warmup, "final_rate": final_rate, "ema": ema,
             "precision": precision,
         }  # fmt: skip
@@ -314,7 +324,7 @@ class MusicLDM(System):
         return Loss(value, len(latents))
 
     def stages(self, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
-        """Autoencoder, towers (where they are small), diffusion; see `systems.musicldm_training`.
+        """Autoencoder, small towers, a vocoder that learns, diffusion; see `systems.musicldm_training`.
 
         Raises:
             InputError: the pieces have neither sound nor scores.
@@ -539,3 +549,13 @@ class MusicLDM(System):
     @property
     def _space(self) -> str:
         return self.identity
+
+
+MusicLDM.presets["mini_hifigan"] = {
+    **MusicLDM.presets["mini"],
+    "vocoder": "hifigan",
+    "vocoder_channels": 128,
+    "vocoder_steps": 2000,
+    "vocoder_batch": 8,
+    "vocoder_judges": 8,
+}

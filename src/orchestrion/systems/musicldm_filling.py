@@ -244,8 +244,9 @@ def _high(
     from scipy.signal import firwin, kaiserord, oaconvolve
 
     taps, beta = kaiserord(80.0, min(0.1 * above, 0.5 * (rate / 2 - above)) / (rate / 2))
-    low_pass = firwin(taps | 1, above, window=("kaiser", beta), fs=rate)  # type: ignore[arg-type]
-    low = oaconvolve(samples, low_pass[None], mode="full", axes=1)
+    window: Any = ("kaiser", beta)  # scipy's annotations know names only
+    low_pass = np.asarray(firwin(taps | 1, above, window=window, fs=rate))
+    low = oaconvolve(samples, low_pass[np.newaxis], mode="full", axes=1)
     half = len(low_pass) // 2
     return samples - low[:, half : half + samples.shape[1]]
 

@@ -14,14 +14,17 @@ from torch import Tensor, nn
 from orchestrion.analysis.beats import track_beats
 from orchestrion.analysis.spectra import audioldm_waveform
 from orchestrion.codecs.mel_vae import Posterior, vae_loss
+from orchestrion.codecs.vocoders import HiFiGan
 from orchestrion.data.augment import beat_mixup
 from orchestrion.media.audio import Audio
 from orchestrion.nn.clap import SmallClap
 from orchestrion.nn.patch_discriminator import PatchDiscriminator
+from orchestrion.nn.vocoder_discriminators import hifigan_discriminator
 from orchestrion.paradigms.adversarial import hinge_discriminator
 from orchestrion.paradigms.contrastive import clap_loss
 from orchestrion.training.sound_clips import SoundClips, without_key
 from orchestrion.training.stage import Loss, Objective, Share, Stage, warmup_cosine
+from orchestrion.training.vocoder_stage import vocoder_stage
 
 if TYPE_CHECKING:
     from orchestrion.data.piece import Piece
@@ -50,6 +53,10 @@ class TrainingSound:
 
     def __init__(self, model: MusicLDM, pieces: Sequence[Piece], *, count: int, seed: int) -> None:
         self.model, self._pieces, self._count, self._seed = model, pieces, count, seed
+
+    def __len__(self) -> int:
+        """Most clips that there can be."""
+        return self._count
 
     @cached_property
     def clips(self) -> SoundClips:
@@ -206,7 +213,7 @@ class ConditionedLatents:
 
 
 def stages(model: MusicLDM, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
-    """Autoencoder, small towers, diffusion; stages of no steps are left out."""
+    """Autoencoder, small towers, vocoder, diffusion; stages of no steps are left out."""
     sound = TrainingSound(model, train, count=model.options["clips"], seed=0)
     held_out = TrainingSound(model, validation, count=VALIDATION_CLIPS, seed=1)
     made = []
@@ -214,6 +221,8 @@ def stages(model: MusicLDM, train: Sequence[Piece], validation: Sequence[Piece])
         made.append(autoencoder_stage(model, sound, held_out))
     if model.options["clap_steps"] and isinstance(model.clap, SmallClap):
         made.append(towers_stage(model, model.clap, sound, held_out))
+    if model.options["vocoder_steps"] and isinstance(model.codec.vocoder, HiFiGan):
+        made.append(player_stage(model, model.codec.vocoder, sound, held_out))
     if model.options["training_steps"]:
         made.append(diffusion_stage(model, sound, held_out))
     return made
@@ -326,6 +335,30 @@ def towers_stage(model: MusicLDM, towers: SmallClap, sound: TrainingSound, held_
         data=lambda step, share: batch(sound, share.of(sound.clips.draw(step, size)), f"towers/{step}/{share.part}"),
         objectives=[objective],
         validate=validate,
+        precision=options["precision"],
+    )
+
+
+def player_stage(model: MusicLDM, player: HiFiGan, sound: TrainingSound, held_out: TrainingSound) -> Stage:
+    """The vocoder, on short segments of the clips."""
+    options, size = model.options, model.options["vocoder_batch"]
+    frames, share_of = max(options["vocoder_segment"] // model.codec.hop_length, 1), options["vocoder_judges"]
+
+    def data(step: int, share: Share) -> Tensor:
+        items = share.of(sound.clips.draw(step, size))
+        return sound.waves(items, frames, random.Random(f"vocoder/{step}/{share.part}")).to(model.device)
+
+    return vocoder_stage(
+        player,
+        hifigan_discriminator(
+            widths=[width // share_of for width in (32, 128, 512, 1024, 1024)], scale_width=128 // share_of
+        ).to(model.device),
+        pictures=lambda waves: model.codec.pictures(waves)[:, 0].mT,
+        data=data,
+        held_out=lambda: held_out.waves(range(len(held_out.clips)), frames, random.Random(0)).to(model.device),
+        steps=options["vocoder_steps"],
+        learning_rate=options["vocoder_rate"],
+        epoch=max(len(sound) // size, 1),
         precision=options["precision"],
     )
 
