@@ -306,7 +306,7 @@ class PicturesOfMidi(System):
         """Pictures, uint8 [n, pitches, columns, 3].
 
         Args:
-            known: a picture, uint8 [pitches, columns, 3].
+            known: a picture, uint8 [pitches, columns, 3], or n of them.
             mask: soft, as of `paint_masks`: 0 free, above 1 kept.
 
         Raises:
@@ -322,9 +322,11 @@ class PicturesOfMidi(System):
         shape = (n, self.channels, *self.size)
         held = soft = None
         if known is not None and mask is not None:
-            both = (stack(known), stack(mask)) if self.stacked else (known, mask)
-            held = to_tensor(both[0][None]).to(self.device).expand(shape)
-            soft = torch.from_numpy(np.ascontiguousarray(both[1])).to(self.device, torch.float32)[None, None]
+            pictures = known[None] if known.ndim == 3 else known
+            if self.stacked:
+                pictures, mask = np.stack([stack(one) for one in pictures]), stack(mask)
+            held = to_tensor(pictures).to(self.device).expand(shape)
+            soft = torch.from_numpy(np.ascontiguousarray(mask)).to(self.device, torch.float32)[None, None]
         made = self.edm.sample(
             self.network,
             shape,
