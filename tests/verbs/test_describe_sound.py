@@ -11,6 +11,7 @@ import pytest
 from orchestrion.cli.main import main
 from orchestrion.media.audio import Audio, write_audio
 from orchestrion.verbs.describe import describe, is_sound
+from orchestrion.verbs.sound_facts import caption, hear, maybe_sung
 
 
 def loop(seconds: float, rate: int, channels: int = 1) -> np.ndarray:
@@ -44,6 +45,18 @@ def test_facts_caption_and_picture(song: Path, tmp_path) -> None:
     assert set(facts["heard_by"]) >= {"beats", "chords"}
     assert Path(facts["picture"]).read_bytes().startswith(b"\x89PNG")
     assert describe(song).to_dict() == {name: value for name, value in facts.items() if name != "picture"}
+
+
+def test_a_caption_of_sound_does_not_say_that_nobody_sings(song: Path) -> None:
+    from dataclasses import replace
+
+    facts = hear(song)
+    for tags in ({}, {"genre": [("jazz", 0.9)]}, {"family": [("reed", 0.9), ("pipe", 0.8), ("drums", 0.8)]}):
+        told = [caption(replace(facts, tags=tags), seed=seed) for seed in range(60)]
+        assert not any("nstrumental" in text for text in told)
+        assert len(set(told)) > 20
+    assert told[0].endswith("Heard are reeds, flutes and drums.")
+    assert maybe_sung("This instrumental is slow.") == "This piece is slow."
 
 
 def test_command_line(song: Path, capsys) -> None:

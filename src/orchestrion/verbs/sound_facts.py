@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
 RATE = 22050
 SILENT = 1e-5  # root mean square below which there is nothing to hear: -100 dB
 MOST_TAGS = 4
+FAMILY_WORDS = {
+    "chromatic percussion": "mallets or bells", "strings": "bowed or plucked strings",
+    "ensemble": "a string ensemble or choir", "reed": "reeds", "pipe": "flutes", "synth lead": "a synthesizer lead",
+    "synth pad": "a synthesizer pad", "percussive": "percussion",
+}  # fmt: skip
 STEPS = 6
+JOINING = r"(?:and|at|in|is|lasting|of|on|played|set|that|which|with|written)\b"  # what may follow a noun
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +194,25 @@ def caption(facts: SoundFacts, *, seed: int) -> str:
         moods=tuple(name for name, _ in facts.tags.get("mood", ())),
         seconds=facts.audio.seconds,
     )
-    text = GrammarWriter(thorough=True).write(said, random.Random(seed))
-    families = [name for name, _ in facts.tags.get("family", ())]
+    text = maybe_sung(GrammarWriter(thorough=True).write(said, random.Random(seed)))
+    families = [FAMILY_WORDS.get(name, name) for name, _ in facts.tags.get("family", ())]
     if not families:
         return text
     named = ", ".join(families[:-1]) + (" and " if len(families) > 1 else "") + families[-1]
     return f"{text} Heard are {named}."
+
+
+def maybe_sung(text: str) -> str:
+    """A caption of the grammar, which is made for scores, without the claim that nobody sings.
+
+    >>> maybe_sung("An instrumental set in A minor. An instrumental piece of calm. An instrumental emotional tune.")
+    'A piece set in A minor. A piece of calm. An emotional tune.'
+    """
+    text = re.sub(rf"\b([Aa])n instrumental (?!{JOINING})(?=([a-z]))", _article, text)
+    text = re.sub(rf"\b[Ii]nstrumental (?!{JOINING})(?=[a-z])", "", text)
+    text = re.sub(r"\b([Aa])n instrumental\b", r"\1 piece", text)
+    return text.replace("instrumental", "piece").replace("Instrumental", "Piece")
+
+
+def _article(found: re.Match[str]) -> str:
+    return found[1] + ("n " if found[2] in "aeiou" else " ")
