@@ -219,6 +219,27 @@ def harmonize(
     make("Harmonising", partial(harmonize, source, output, melody=melody), how)
 
 
+@app.command(epilog="Example: orchestrion restyle sonata.mid --genre jazz --strength 0.6 --passes 5 -o jazz.wav")
+@c.editing("improvnet")
+def restyle(
+    source: c.Source,
+    output: c.Output = Path("restyled.mid"),
+    genre: Annotated[str, typer.Option(help="One that the system knows: classical, pop or jazz.")] = "jazz",
+    strength: Annotated[float | None, typer.Option(help="From 0 to 1: how much is written anew in a pass.")] = None,
+    passes: Annotated[int | None, typer.Option(help="How often the piece is gone through.")] = None,
+    keep_passes: Annotated[bool, typer.Option("--keep-passes", help="Write the result of every pass.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="A picture of how alike both are to themselves: .png, .svg, .pdf.")
+    ] = None,
+    **how: Any,
+) -> None:
+    """Improvise on a piece in the style of another genre; where its sections begin, it stays."""
+    from orchestrion.verbs.restyle import restyle
+
+    asked = {"genre": genre, "strength": strength, "passes": passes, "keep_passes": keep_passes, "picture": picture}
+    make("Improvising", partial(restyle, source, output, **asked), how)
+
+
 @app.command(epilog="Example: orchestrion fade sonata.mid --rhythm 0.4 --density -0.3 --arousal 0.8 -o faded.wav")
 def fade(
     source: c.Source,

@@ -237,3 +237,28 @@ def show_diagnosis(result: Any) -> str:
     told.append("weights: " + (", ".join(result.weights) or "none"))
     told += [f"{'works' if check.works else 'FAILS'}  {check.name}: {check.detail}" for check in result.checks]
     return "\n".join(told)
+
+
+@app.command(epilog="Example: orchestrion explore music/ -o explored")
+def explore(
+    source: Annotated[
+        Path | None, typer.Argument(metavar="[FOLDER]", help="Scores to learn from; the vectors that ship if left out.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the pictures.")] = Path("explored"),
+    words: Annotated[int, typer.Option(help="Size of the vocabulary that is learned.")] = 500,
+    seed: c.FixedSeed = 0,
+    system: c.System = "word2vec_music",
+    device: c.Device = "cpu",
+    json: c.Json = False,
+) -> None:
+    """Draw how near chords and keys are in a body of music: chord functions, keys, the circle of fifths."""
+    from orchestrion.verbs.explore import explore
+
+    carry_out(
+        "Exploring",
+        json,
+        lambda progress: explore(
+            source, output=output, words=words, seed=seed, system=system, device=device, progress=progress
+        ),
+        lines,
+    )
