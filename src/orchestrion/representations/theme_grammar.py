@@ -16,15 +16,16 @@ TEMPO, POSITION, BAR, PHRASE_START, PHRASE_END, THEME_START, THEME_END = range(K
 class ThemeGrammar:
     """The state of a piece that is being written, as `paradigms.autoregressive.Grammar`.
 
-    By default positions increase in a bar, each holds a note, none lies beyond the bar line, and the piece ends where
-    bar `bars` + 1 would begin; no theme begins that would not be over by then. Tempo, bridge and phrase tokens are not
-    written.
+    By default a theme may follow a theme at once (the published rules forbid it, though the published data have it),
+    positions increase in a bar, each holds a note, none lies beyond the bar line, and the piece ends where bar `bars`
+    + 1 would begin; no theme begins that would not be over by then. Tempo, bridge and phrase tokens are not written.
 
     Args:
         start: tokens that are there already.
         bars: how many to write, those of `start` not counted.
         bar_lengths: sixteenths of the bars to come, counted from the first of `start`; the last holds for all others.
         theme_bars: how many bars every region has; None: the model decides, as published.
+        new_bar: after `start`, a new bar must begin.
         first_label: label of the first token of `start`, where it is not what follows from it (the published code gives
             a lone `Theme_Start` 0).
         quirks: "official" for the published rules: positions need only differ, and the piece ends with token number
@@ -42,6 +43,7 @@ class ThemeGrammar:
         bars: int,
         bar_lengths: Sequence[int] = (),
         theme_bars: int | None = None,
+        new_bar: bool = False,
         first_label: int | None = None,
         quirks: str = "none",
     ) -> None:
@@ -50,7 +52,7 @@ class ThemeGrammar:
         self.vocabulary, self.official = vocabulary, quirks == "official"
         self.lengths = list(bar_lengths) or [vocabulary.positions]
         self.theme_bars = theme_bars
-        self.done = False
+        self.done = self.new_bar = False
         self.last = -1
         self.inside, self.label, self.position, self.bar, self.open_bars = False, 0, -1, 0, 0
         self.labels: list[int] = []
@@ -64,13 +66,16 @@ class ThemeGrammar:
             self.advance(token)
         if first_label is not None and self.labels:
             self.labels[0] = self.label = first_label
+        self.new_bar = new_bar
         self.most = bars + self.bar * (2 if self.official else 1)
 
     def allowed(self) -> Bool[np.ndarray, " tokens"]:
         """The tokens that may come next."""
         words, last = self.vocabulary, int(self.vocabulary.kind[self.last]) if self.last >= 0 else -1
         if last in (THEME_START, THEME_END) or (not self.official and last == -1):
-            return words.kind == BAR
+            allowed = words.kind == BAR
+            allowed[words.start] = last == THEME_END and not self.official and self._room_for_theme
+            return allowed
         if last in range(ON.start, DURATION.stop):
             return words.kind == last + 3  # the duration or velocity of the same track
         allowed = self._free.copy()
@@ -83,6 +88,10 @@ class ThemeGrammar:
             self._be_strict(allowed, last)
         return allowed
 
+    @property
+    def _room_for_theme(self) -> bool:
+        return self.theme_bars is None or self.most - self.bar >= self.theme_bars
+
     def _be_strict(self, allowed: Bool[np.ndarray, " tokens"], last: int) -> None:
         words = self.vocabulary
         first = words.first["Position"]
@@ -91,15 +100,18 @@ class ThemeGrammar:
         allowed[first + length : first + words.positions] = False
         if last == POSITION:
             allowed[:] = allowed & self._note
+        if self.new_bar:
+            allowed[:] = allowed & np.isin(words.kind, [BAR, THEME_START])
         if self.theme_bars is not None:
             whole = self.open_bars >= self.theme_bars
             allowed[words.bar] &= not self.inside or not whole
             allowed[words.end] &= whole
-            allowed[words.start] &= self.most - self.bar >= self.theme_bars
+        allowed[words.start] &= self._room_for_theme
 
     def advance(self, token: int) -> None:
         """Takes the token that came."""
         kind = int(self.vocabulary.kind[token])
+        self.new_bar = False
         if kind == BAR:
             self.bar += 1
             self.open_bars += 1

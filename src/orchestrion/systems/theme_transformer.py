@@ -468,7 +468,7 @@ class ThemeTransformer(System):
         """
         plan = Plan(score, VOCABULARY, self.accompaniment)
         start = encode(plan.marked, VOCABULARY)[-self.context // 2 :]
-        (row,) = self._write_bars(plan, start, bars, 1, seed, temperature, top_p, progress)
+        (row,) = self._write_bars(plan, start, bars, 1, seed, temperature, top_p, progress, new_bar=True)
         song = decode(_finished(row, self.quirks), VOCABULARY, bar_lengths=plan.bar_lengths)
         regions = plan.regions(song, after=len(plan.ruler.parts))
         return Music(plan.extended(song), {"theme": plan.report, "bars": bars, "theme_regions": regions})
@@ -483,6 +483,8 @@ class ThemeTransformer(System):
         temperature: float,
         top_p: float,
         progress: Progress | None,
+        *,
+        new_bar: bool = False,
     ) -> list[list[int]]:
         if bars < 1:
             raise OptionError(f"bars is {bars}; it must be at least 1.")
@@ -494,6 +496,7 @@ class ThemeTransformer(System):
                 bars=parts,
                 bar_lengths=plan.bar_lengths,
                 theme_bars=None if self.quirks == "official" else THEME_BARS * plan.parts,
+                new_bar=new_bar,
                 quirks=self.quirks,
             )
             for _ in range(n)
