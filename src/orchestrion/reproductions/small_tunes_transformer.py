@@ -14,8 +14,7 @@ import torch
 
 from orchestrion.analysis.skeleton import Phrases, find_phrases, find_skeleton
 from orchestrion.analysis.skyline import Line, melody_line
-from orchestrion.data.datasets.dataset import Dataset
-from orchestrion.data.datasets.essen import Essen
+from orchestrion.data.datasets.dataset import Dataset, load_dataset
 from orchestrion.data.factory.sources import music21_corpus
 from orchestrion.evaluation.phrasing import (
     boundary_scores,
@@ -92,10 +91,10 @@ def run(
 
 def han_tunes(most: int) -> tuple[list[tuple[Line, Phrases]], list[tuple[Line, Phrases]]]:
     """Han Chinese tunes in 2/4 and 4/4 with their known phrases, in C major or A minor: small tunes, and others."""
-    reader = Essen()
-    entries = [entry for entry in reader.find(music21_corpus()) if entry.path.stem.startswith("han")][:most]
+    essen = load_dataset("essen", music21_corpus())
+    entries = [entry for entry in essen.entries if entry.path.stem.startswith("han")][:most]
     small, others = [], []
-    for piece in Dataset(reader, entries):
+    for piece in Dataset(essen.reader, entries):
         found = _line(piece)
         if found is not None:
             (small if any(GENRE in genre for genre in piece.tags["genre"]) else others).append(found)
@@ -132,6 +131,7 @@ def _trained(
 ) -> SmallTunesTransformer:
     torch.manual_seed(seed)
     changes = {"cross": kind, "training_steps": steps, "plan_known": False, "bare_share": 0.0, "dropout": 0.2}
+    changes |= {"transposition": 5, "learning_rate": 1e-3, "warmup": 100}
     model = SmallTunesTransformer.from_preset("mini", **changes)
     with tempfile.TemporaryDirectory() as place:
         Trainer(model, [model.stage(train, held)], folder=Path(place), seed=seed, tensorboard=False).run()

@@ -116,6 +116,7 @@ class PhraseTransformer(nn.Module):
         max_length: int,
     ) -> None:
         super().__init__()
+        self.num_heads = num_heads
         self.pitch = nn.Embedding(PITCHES + 1, width)
         self.length = nn.Embedding(LONGEST + 1, width)
         self.position = nn.Embedding(POSITIONS, width)
@@ -178,9 +179,8 @@ class PhraseTransformer(nn.Module):
 
     def empty_caches(self, capacity: int) -> list[KeyValueCache]:
         """Caches for one tune of `capacity` tokens."""
-        heads = self.layers[0].own.num_heads
-        width = self.norm.weight.shape[0] // heads
-        return [KeyValueCache.empty(1, heads, capacity, width, like=self.norm.weight) for _ in self.layers]
+        like, width = self.norm.weight, self.norm.weight.shape[0] // self.num_heads
+        return [KeyValueCache.empty(1, self.num_heads, capacity, width, like=like) for _ in self.layers]
 
 
 # System ---------------------------------------------------------------------------------------------------------------
@@ -234,9 +234,10 @@ class SmallTunesTransformer(System):
             "feed_forward": 384,
             "dropout": 0.0,  # few tunes are seen twice
             "plan_known": True,
+            "transposition": 0,  # a plan alone says no key, so all is learned in one
             "bare_share": 0.25,
             "batch_size": 12,
-            "training_steps": 400,
+            "training_steps": 340,
             "learning_rate": 1.5e-3,
             "warmup": 60,
         },
@@ -489,7 +490,7 @@ class SmallTunesTransformer(System):
             if not len(line):
                 raise InputError("The skeleton has no notes; give a file with at least one.")
             metre = line.metre
-            key = key or find_key(skeleton)
+            key = key or find_key(skeleton) or Key(0, "major")
             tempo = float(skeleton.tempos[0].qpm) if len(skeleton.tempos) else tempo
         else:
             nothing = np.zeros(0, np.int64)
@@ -568,7 +569,7 @@ def tunes_of(pieces: Sequence[Piece], most: int) -> list[PhraseNotes]:
         tokens = read_tokens(piece.score, track=piece.melody)
         if not SHORTEST <= len(tokens) <= LONGEST_TUNE:
             continue
-        tokens = in_plain_key(tokens, piece.key or find_key(piece.score))
+        tokens = in_plain_key(tokens, piece.key or find_key(piece.score) or Key(0, "major"))
         signature = np.stack([tokens.start, tokens.length, tokens.pitch]).tobytes()
         if signature not in seen:
             seen.add(signature)
