@@ -97,6 +97,15 @@ def published(checkout: str, cached: str) -> torch.nn.Module:
     return Published().eval()
 
 
+class _Named(type):
+    """Classes with classes for all names inside, of which others may be derived."""
+
+    def __getattr__(cls, name: str):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _Named(name, (torch.nn.Module,), {})
+
+
 class _Nothing(types.ModuleType):
     """Stands for a package that is imported but not needed."""
 
@@ -105,7 +114,7 @@ class _Nothing(types.ModuleType):
     def __getattr__(self, name: str):
         if name.startswith("__"):
             raise AttributeError(name)
-        return type(name, (torch.nn.Module,), {})
+        return _Named(name, (torch.nn.Module,), {})
 
 
 def published_bank(checkout: str) -> torch.nn.Module:
