@@ -1,0 +1,632 @@
+"""ImprovNet: Generating Controllable Musical Improvisations with Iterative Corruption Refinement (Bhandari, Chang, Lu,
+Enus, Bradshaw, Herremans & Colton 2025, arXiv 2502.04522).
+
+A piano performance is cut into segments of five seconds. A network learns to restore a segment that was spoiled in one
+of nine ways, from what is left of it, its genre and its neighbours. With the name of another genre, and in several
+passes over a piece, restoring becomes improvising. Tokens, corruptions and passes live below
+(`representations.performance_tokens`, `representations.corruptions`, `paradigms.corruption_refinement`).
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from orchestrion.analysis.self_similarity import cosine_matrix, find_borders, note_chroma, strongest
+from orchestrion.analysis.skyline import find_melody_track
+from orchestrion.errors import InputError, OptionError
+from orchestrion.nn.bert import BertDecoder, BertEncoder
+from orchestrion.nn.cache import LayerCache
+from orchestrion.paradigms.autoregressive import next_token_loss, sample
+from orchestrion.paradigms.corruption_refinement import RECIPE, refine
+from orchestrion.representations.corruptions import encoder_tokens, skyline
+from orchestrion.representations.onset_constraint import OnsetConstraint
+from orchestrion.representations.performance_score import PerformedScore
+from orchestrion.representations.performance_tokens import (
+    END,
+    START,
+    Item,
+    PerformanceVocabulary,
+    TimedNote,
+    Token,
+    read_notes,
+)
+from orchestrion.systems.card import Card
+from orchestrion.systems.registry import register
+from orchestrion.systems.system import System
+from orchestrion.systems.tasks import Music, Progress
+from orchestrion.theory.self_similarity import novelty
+from orchestrion.training.performance_segments import PerformanceSegments, RestoreBatch, nearest
+from orchestrion.training.stage import Loss, Objective, Stage, warmup_cosine
+
+if TYPE_CHECKING:
+    from symusic.core import ScoreTick
+
+    from orchestrion.data.piece import Piece
+
+FIRST_KEPT = 2  # segments
+PEAKS = 0.05  # protected borders a segment
+FRAMES = 10  # a second, of the chroma in which borders are found
+KERNEL = 10  # s to either side of a border
+LEFT, RIGHT_OF_MELODY, LEFT_OF_GAP = 5, 2, 4  # segments of context
+TOP_K = 50
+HARMONY_PASSES = 5
+VALIDATION_ITEMS = 24
+
+# Network (section III) ------------------------------------------------------------------------------------------------
+
+
+class ImprovNetwork(nn.Module):
+    """Two BERTs: the encoder reads a spoiled segment with its neighbours, the decoder writes the segment.
+
+    Args:
+        vocabulary_size, width, num_heads, feed_forward, dropout: sizes of both.
+        encoder_layers, decoder_layers, encoder_length, decoder_length: of each.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocabulary_size: int,
+        width: int,
+        num_heads: int,
+        feed_forward: int,
+        encoder_layers: int,
+        decoder_layers: int,
+        encoder_length: int,
+        decoder_length: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.encoder = BertEncoder(
+            vocabulary_size=vocabulary_size,
+            width=width,
+            num_layers=encoder_layers,
+            num_heads=num_heads,
+            feed_forward=feed_forward,
+            max_length=encoder_length,
+            dropout=dropout,
+        )
+        self.decoder = BertDecoder(
+            vocabulary_size=vocabulary_size,
+            width=width,
+            num_layers=decoder_layers,
+            num_heads=num_heads,
+            feed_forward=feed_forward,
+            max_length=decoder_length,
+            dropout=dropout,
+        )
+
+    def forward(
+        self, tokens: Int[Tensor, "batch time"], written: Int[Tensor, "batch steps"], real: Bool[Tensor, "batch time"]
+    ) -> Float[Tensor, "batch steps classes"]:
+        """Logits after each written token; `real` is False at the encoder's padding."""
+        return self.decoder(written, self.encoder(tokens, real), real)
+
+
+# System ---------------------------------------------------------------------------------------------------------------
+
+
+@register("improvnet")
+class ImprovNet(System):
+    """ImprovNet with its tokens, training and passes.
+
+    Args:
+        velocities, lowest, highest, step, segment, genres: of the tokens, see `PerformanceVocabulary`.
+        vocabulary_size: classes; as many as there are tokens by default.
+        width, num_heads, feed_forward, dropout: sizes of encoder and decoder.
+        encoder_layers, decoder_layers, encoder_length, decoder_length: of each.
+        context: most segments to either side, in training.
+        transpose: farthest shift in training, in semitones.
+        most_pieces: that are trained on.
+        batch_size, training_steps, learning_rate, warmup, weight_decay: of the training.
+        precision: "float32" or "bfloat16".
+        quirks: "none", or "official" for the slips of the published passes and a loss that counts padding.
+    """
+
+    card: ClassVar[Card] = Card(
+        name="improvnet",
+        title="ImprovNet: Generating Controllable Musical Improvisations with Iterative Corruption Refinement",
+        arxiv="2502.04522",
+        tasks=("restyle", "harmonize", "continue_", "infill"),
+        modalities=("score",),
+        licence="Apache-2.0",
+        code="https://github.com/keshavbhandari/improvnet",
+        code_licence="none stated",
+        weights="https://github.com/keshavbhandari/improvnet",
+        weights_licence="none stated",
+        claims=(
+            "The target genre becomes more probable with more passes and a higher rate.",
+            "The structure of the original fades with passes and rate.",
+            "Masking whole segments changes the genre more than permuting pitches, and keeps less structure.",
+            "The constraint on onsets makes the first pass of a harmonisation more polyphonic.",
+        ),
+    )
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "mini": {
+            "velocities": [45, 60, 75, 90, 105],
+            "lowest": 24,
+            "highest": 103,
+            "step": 20,
+            "segment": 2500,
+            "width": 128,
+            "num_heads": 4,
+            "feed_forward": 384,
+            "dropout": 0.0,
+            "encoder_layers": 2,
+            "decoder_layers": 2,
+            "encoder_length": 256,
+            "decoder_length": 112,
+            "context": 1,
+            "transpose": 6,
+            "most_pieces": 1500,
+            "batch_size": 8,
+            "training_steps": 700,
+            "learning_rate": 2e-3,
+            "warmup": 50,
+            "precision": "bfloat16",
+        },
+        "paper": {},
+    }
+
+    def __init__(
+        self,
+        *,
+        velocities: Sequence[int] = (0, 15, 30, 45, 60, 75, 90, 105, 120, 127),
+        lowest: int = 0,
+        highest: int = 127,
+        step: int = 10,
+        segment: int = 5000,
+        genres: Sequence[str] = ("classical", "pop", "jazz"),
+        vocabulary_size: int | None = None,
+        width: int = 512,
+        num_heads: int = 8,
+        feed_forward: int = 2048,
+        dropout: float = 0.1,
+        encoder_layers: int = 12,
+        decoder_layers: int = 12,
+        encoder_length: int = 2048,
+        decoder_length: int = 512,
+        context: int = 5,
+        transpose: int = 12,
+        most_pieces: int = 100_000,
+        batch_size: int = 12,
+        training_steps: int = 318_000,
+        learning_rate: float = 5e-5,
+        warmup: int = 31_800,
+        weight_decay: float = 0.01,
+        precision: str = "float32",
+        quirks: str = "none",
+    ) -> None:
+        super().__init__()
+        if quirks not in ("none", "official"):
+            raise OptionError(f"quirks is {quirks!r}; it must be 'none' or 'official'.")
+        self.vocabulary = PerformanceVocabulary(tuple(velocities), lowest, highest, step, segment, tuple(genres))
+        self.encoder_length, self.decoder_length, self.context = encoder_length, decoder_length, context
+        self.transpose, self.most_pieces, self.batch_size = transpose, most_pieces, batch_size
+        self.training_steps, self.learning_rate, self.warmup = training_steps, learning_rate, warmup
+        self.weight_decay, self.precision, self.quirks = weight_decay, precision, quirks
+        self.network = ImprovNetwork(
+            vocabulary_size=vocabulary_size or len(self.vocabulary),
+            width=width,
+            num_heads=num_heads,
+            feed_forward=feed_forward,
+            encoder_layers=encoder_layers,
+            decoder_layers=decoder_layers,
+            encoder_length=encoder_length,
+            decoder_length=decoder_length,
+            dropout=dropout,
+        )
+
+    # Objective --------------------------------------------------------------------------------------------------------
+
+    def loss(self, batch: RestoreBatch) -> Loss:
+        """Cross-entropy of the segment's tokens; padding counts only with `quirks="official"`."""
+        target = batch.target.to(self.device)
+        written, target = target[:, :-1], target[:, 1:]
+        logits = self.network(batch.tokens.to(self.device), written, batch.real.to(self.device)).float()
+        ignore = None if self.quirks == "official" else 0
+        counted = int((target != 0).sum()) if ignore == 0 else target.numel()
+        return Loss(next_token_loss(logits, target, ignore=ignore), counted)
+
+    def stages(self, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
+        """One stage on segments of pieces whose genre is known.
+
+        Raises:
+            InputError: no piece has notes and one of the genres.
+        """
+        made, held = (self._segments(pieces) for pieces in (train, validation))
+        if not len(made):
+            genres = ", ".join(self.vocabulary.genres)
+            raise InputError(f"None of the pieces has notes and a genre among {genres}; give others to train on.")
+        fixed = held.batch(range(min(len(held), VALIDATION_ITEMS)), seed=0, augment=False) if len(held) else None
+
+        def data(step: int, share: Any) -> RestoreBatch:
+            chosen = np.random.default_rng(step).integers(len(made), size=self.batch_size)
+            return made.batch(share.of(chosen.tolist()), seed=step)
+
+        objective = Objective(
+            name="restore",
+            loss=self.loss,
+            parameters=self.parameters(),
+            optimiser=lambda parameters: torch.optim.AdamW(
+                parameters, lr=self.learning_rate, weight_decay=self.weight_decay
+            ),
+            schedule=warmup_cosine(self.warmup, self.training_steps),
+            clip=3.0,
+        )
+        return [
+            Stage(
+                name="restore",
+                steps=self.training_steps,
+                data=data,
+                objectives=[objective],
+                validate=None if fixed is None else lambda: {"validation_loss": float(self.loss(fixed).value)},
+                validate_every=250,
+                precision=self.precision,
+            )
+        ]
+
+    def _segments(self, pieces: Sequence[Piece]) -> PerformanceSegments:
+        return PerformanceSegments(
+            pieces,
+            self.vocabulary,
+            encoder_length=self.encoder_length,
+            decoder_length=self.decoder_length,
+            context=self.context,
+            transpose=self.transpose,
+            most=self.most_pieces,
+        )
+
+    # Sampling ---------------------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def write(
+        self,
+        tokens: Sequence[Token],
+        *,
+        generator: torch.Generator,
+        temperature: float = 1.0,
+        top_k: int = TOP_K,
+        constraint: OnsetConstraint | None = None,
+    ) -> list[Item]:
+        """The segment that the network writes for what the encoder reads; malformed notes are dropped."""
+        words = self.vocabulary
+        ids = [words.ids[token if token in words.ids else nearest(token, words)] for token in tokens]
+        given = torch.tensor([ids[: self.encoder_length]], device=self.device)
+        caches: list[LayerCache] = self.network.decoder.start(self.network.encoder(given), capacity=self.decoder_length)
+        (row,) = sample(
+            lambda new: self.network.decoder.step(new, caches),
+            start=torch.tensor([[words.ids[START]]], device=self.device),
+            generators=[generator],
+            max_steps=self.decoder_length - 1,
+            end=words.ids[END],
+            grammars=None if constraint is None else [constraint],
+            temperature=temperature,
+            top_k=top_k,
+        )
+        notes = [item for item in read_notes(words.decode(row)) if not isinstance(item, str)]
+        return [*sorted(notes, key=lambda note: (note.onset, note.pitch))]
+
+    def protect(self, held: PerformedScore, share: float = PEAKS) -> set[int]:
+        """Segments in which a section begins, as chroma and Foote's novelty find it, `share` of all, rounded up."""
+        notes = held.notes
+        chroma = note_chroma(
+            [(note.onset - held.start) / 1000 for note in notes],
+            [note.duration / 1000 for note in notes],
+            [note.pitch for note in notes],
+            [note.velocity for note in notes],
+            rate=FRAMES,
+        )
+        if share <= 0 or chroma.shape[1] < 4 * FRAMES or chroma.shape[1] > 3600 * FRAMES // 2:
+            return set()
+        curve = np.maximum(novelty(cosine_matrix(chroma), width=KERNEL * FRAMES), 0.0)
+        chosen = strongest(find_borders(curve, 1 / FRAMES), curve, math.ceil(share * held.count))
+        found = set()
+        for frame in chosen:
+            ms = held.start + 1000 * frame / FRAMES
+            after = next((note.onset for note in notes if note.onset >= ms), None)
+            if after is not None:
+                found.add(held.place_of(after))
+        return found
+
+    # Tasks ------------------------------------------------------------------------------------------------------------
+
+    def restyle(
+        self,
+        score: ScoreTick,
+        *,
+        genre: str,
+        strength: float = 0.6,
+        passes: int = 5,
+        keep_passes: bool = False,
+        corruption: str | None = None,
+        seed: int = 0,
+        temperature: float = 1.0,
+        progress: Progress | None = None,
+    ) -> list[Music]:
+        """The piece as an improvisation in a genre: its pitched tracks become one piano part wherever they are written
+        anew. The beginning (two segments), the last segment and the strongest borders of sections stay as they are,
+        and so do drums.
+
+        Args:
+            genre: one of the network's.
+            strength: probability with which a segment is written anew in a pass; what is, at a lower strength, is at a
+                higher one too.
+            passes: how many; the published ten are gone through in turn.
+            keep_passes: the result of every pass instead of the last one's alone.
+            corruption: one for all passes instead.
+
+        Raises:
+            OptionError: the genre is unknown, strength is not in [0, 1], or there is no pass.
+        """
+        self._check(genre)
+        if not 0 <= strength <= 1:
+            raise OptionError(f"strength is {strength:g}; it must lie between 0 and 1.")
+        if passes < 1:
+            raise OptionError(f"passes is {passes}; it must be at least 1.")
+        held = self._perform(score)
+        protected = self.protect(held)
+        segments, made = held.segments, []
+        for number in range(passes):
+            segments = self._pass(
+                segments,
+                corruption or RECIPE[number % len(RECIPE)],
+                strength,
+                genre,
+                (seed, number),
+                temperature,
+                first=FIRST_KEPT,
+                protected=protected,
+            )
+            changed = {place: new for place, new in enumerate(segments) if new != held.segments[place]}
+            report = {
+                "genre": genre,
+                "strength": strength,
+                "pass": number + 1,
+                "segments": held.count,
+                "rewritten": sorted(changed),
+                "protected": sorted(protected),
+            }
+            if keep_passes or number == passes - 1:
+                made.append(Music(held.written(changed) if changed else score.copy(), report))
+            if progress is not None:
+                progress(number + 1, passes)
+        return made
+
+    def harmonize(
+        self,
+        score: ScoreTick,
+        *,
+        melody: str | None = None,
+        genre: str | None = None,
+        passes: int = HARMONY_PASSES,
+        constrained: bool = True,
+        seed: int = 0,
+        temperature: float = 1.0,
+        progress: Progress | None = None,
+    ) -> Music:
+        """The score and a new track: what the network writes around its melody, without notes that double it.
+
+        Each segment of the melody is given as if it were what a skyline had left; in the first pass the onset
+        constraint holds, later ones go on from the skyline of what was written.
+
+        Args:
+            melody: name of its track; found by default.
+            constrained: whether the first pass is.
+
+        Raises:
+            InputError: there is no melody.
+        """
+        genre = self._check(genre or self.vocabulary.genres[0])
+        names = [track.name for track in score.tracks]
+        if melody is not None and melody not in names:
+            raise InputError(f"There is no track {melody!r} in the score; it has {', '.join(names) or 'none'}.")
+        track = find_melody_track(score) if melody is None else names.index(melody)
+        if track is None:
+            raise InputError("The score has no pitched notes, so there is no melody to harmonise.")
+        held = self._perform(score, tracks=[track])
+        chance = random.Random(seed)
+        tune = [read_notes(skyline(segment, chance)) for segment in held.segments]
+        segments = tune
+        for number in range(passes):
+            fresh = number == 0
+            segments = self._harmony_pass(
+                tune if fresh else segments, genre, (seed, number), temperature, constrained and fresh
+            )
+            if progress is not None:
+                progress(number + 1, passes)
+        new = {place: _without_double(segment, tune[place]) for place, segment in enumerate(segments)}
+        made = held.written(new, keep=True, name="harmony")
+        return Music(made, {"melody": names[track], "genre": genre, "passes": passes})
+
+    def continue_(
+        self,
+        score: ScoreTick,
+        *,
+        bars: int,
+        genre: str | None = None,
+        seed: int = 0,
+        temperature: float = 0.97,
+        progress: Progress | None = None,
+    ) -> Music:
+        """The score, note for note, and `bars` more for piano, written segment by segment from what came before."""
+        if bars < 1:
+            raise OptionError(f"bars is {bars}; it must be at least 1.")
+        genre = self._check(genre or self.vocabulary.genres[0])
+        plain = self._perform(score)
+        timeline = plain.timeline
+        last = math.ceil(float(timeline.tick_to_bar(float(score.end()))) - 1e-6)
+        begin, end = (
+            1000 * float(timeline.tick_to_second(timeline.bar_to_tick(float(bar)))) for bar in (last, last + bars)
+        )
+        held = PerformedScore(score, self.vocabulary, origin=begin, until=end)
+        places = range(held.place_of(round(begin)), held.count)
+        new = self._fill(held, places, (round(begin), end), genre, seed, temperature, 0, progress)
+        made = held.written(new, span=(begin, end), keep=True, target=_only_track(score), name="continuation")
+        return Music(made, {"bars": bars, "genre": genre})
+
+    def infill(
+        self,
+        score: ScoreTick,
+        *,
+        bars: tuple[int, int],
+        tracks: Sequence[str] = (),
+        genre: str | None = None,
+        seed: int = 0,
+        temperature: float = 1.0,
+        progress: Progress | None = None,
+    ) -> Music:
+        """The score with the bars [first, last) written anew, in the tracks named or in all pitched ones; the right
+        context is shown for the last segment of the gap only, as published.
+
+        Raises:
+            OptionError: there are no such bars or tracks.
+        """
+        genre = self._check(genre or self.vocabulary.genres[0])
+        plain = self._perform(score)
+        first, last = bars
+        count = math.ceil(float(plain.timeline.tick_to_bar(float(score.end()))) - 1e-6)
+        if not 0 <= first < last <= max(count, 1):
+            raise OptionError(f"There are no bars {first + 1} to {last}; the score has {count}.")
+        names = [track.name for track in score.tracks]
+        unknown = [name for name in tracks if name not in names]
+        if unknown:
+            raise OptionError(f"There is no track {unknown[0]!r}; the score has {', '.join(names)}.")
+        chosen = [number for number, name in enumerate(names) if name in tracks] or None
+        begin, end = (
+            1000 * float(plain.timeline.tick_to_second(plain.timeline.bar_to_tick(float(bar)))) for bar in bars
+        )
+        held = PerformedScore(score, self.vocabulary, origin=begin, until=end)
+        places = range(held.place_of(round(begin)), held.place_of(end - 1) + 1)
+        new = self._fill(held, places, (round(begin), end), genre, seed, temperature, LEFT_OF_GAP, progress)
+        target = chosen[0] if chosen else None
+        made = held.written(new, span=(round(begin), end), tracks=chosen, target=target)
+        return Music(made, {"bars": [first + 1, last], "genre": genre})
+
+    # Passes -----------------------------------------------------------------------------------------------------------
+
+    def _check(self, genre: str) -> str:
+        if genre not in self.vocabulary.genres:
+            raise OptionError(f"There is no genre {genre!r}; choose one of {', '.join(self.vocabulary.genres)}.")
+        return genre
+
+    def _perform(self, score: ScoreTick, tracks: Sequence[int] | None = None) -> PerformedScore:
+        held = PerformedScore(score, self.vocabulary, tracks=tracks)
+        if not held.notes:
+            raise InputError("The score has no pitched notes; give one that has.")
+        return held
+
+    def _pass(
+        self,
+        segments: Sequence[Sequence[Item]],
+        corruption: str,
+        rate: float,
+        genre: str,
+        seed: tuple[int, int],
+        temperature: float,
+        *,
+        first: int,
+        protected: set[int],
+    ) -> list[list[Item]]:
+        def write(place: int, tokens: list[Token]) -> list[Item]:
+            written = self.write(tokens, generator=_generator(*seed, place), temperature=temperature)
+            return written or list(segments[place])
+
+        return refine(
+            segments,
+            write,
+            corruption=corruption,
+            rate=rate,
+            genre=genre,
+            chance=lambda place: random.Random(f"{seed}/{place}"),
+            first=first,
+            protected=protected,
+            before=self.context,
+            after=self.context,
+            quirks=self.quirks,
+        )
+
+    def _harmony_pass(
+        self,
+        segments: Sequence[Sequence[Item]],
+        genre: str,
+        seed: tuple[int, int],
+        temperature: float,
+        constrained: bool,
+    ) -> list[list[Item]]:
+        """One pass in which each segment that has notes is written from its skyline."""
+        made = [list(segment) for segment in segments]
+        after = min(RIGHT_OF_MELODY, self.context)
+        for place, segment in enumerate(made):
+            if not segment:
+                continue
+            spoiled = ["skyline", genre, *skyline(segment, random.Random(0))]
+            tokens = encoder_tokens(made, place, spoiled, before=min(LEFT, self.context), after=after)
+            constraint = OnsetConstraint(self.vocabulary) if constrained else None
+            written = self.write(
+                tokens, generator=_generator(*seed, place), temperature=temperature, constraint=constraint
+            )
+            made[place] = written or segment
+        return made
+
+    def _fill(
+        self,
+        held: PerformedScore,
+        places: range,
+        span: tuple[float, float],
+        genre: str,
+        seed: int,
+        temperature: float,
+        right: int,
+        progress: Progress | None,
+    ) -> dict[int, list[Item]]:
+        """Segments of a gap from left to right, each from nothing but its neighbours."""
+        segments = [list(segment) for segment in held.segments]
+        written: dict[int, list[Item]] = {}
+        for number, place in enumerate(places):
+            after = right if place == places[-1] else 0
+            tokens = encoder_tokens(
+                segments,
+                place,
+                ["whole_mask", genre, "mask"],
+                before=min(LEFT_OF_GAP, self.context),
+                after=min(after, self.context),
+            )
+            new = self.write(tokens, generator=_generator(seed, number, place), temperature=temperature)
+            left = span[1] - held.begin_of(place)
+            segments[place] = written[place] = [note for note in new if not isinstance(note, str) and note.onset < left]
+            if progress is not None:
+                progress(number + 1, len(places))
+        return written
+
+
+def _generator(seed: int, number: int, place: int) -> torch.Generator:
+    mixed = random.Random(f"{seed}/{number}/{place}").getrandbits(63)
+    return torch.Generator().manual_seed(mixed)
+
+
+def _only_track(score: ScoreTick) -> int | None:
+    pitched = [number for number, track in enumerate(score.tracks) if not track.is_drum and len(track.notes)]
+    return pitched[0] if len(pitched) == 1 else None
+
+
+def _without_double(segment: Sequence[Item], tune: Sequence[Item]) -> list[Item]:
+    """Notes of a segment that the tune does not have at the same time."""
+    held = [item for item in tune if isinstance(item, TimedNote)]
+    return [
+        note
+        for note in segment
+        if isinstance(note, TimedNote)
+        and not any(
+            one.pitch == note.pitch and one.onset < note.onset + note.duration and note.onset < one.onset + one.duration
+            for one in held
+        )
+    ]
