@@ -112,8 +112,8 @@ def densities_and_fit(system: PicturesOfMidi, known: np.ndarray, seed: int) -> d
 
 
 def shapes(system: PicturesOfMidi, budget: Budget, seed: int) -> dict[str, float]:
-    """Notes in rising and falling bands on an empty canvas: Spearman's ρ of the column and the mean pitch of what begins
-    there, over all pictures, and how many notes there are."""
+    """Notes in rising and falling bands on an empty canvas: Spearman's ρ of the column and the mean pitch of what
+    begins there, over all pictures, and how many notes there are."""
     figures = {}
     rows = slice(PITCHES - system.lowest - system.pitches, PITCHES - system.lowest)
     empty = np.zeros((system.pitches, system.columns, 3), dtype=np.uint8)
