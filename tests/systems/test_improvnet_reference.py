@@ -251,9 +251,7 @@ def test_what_the_encoder_reads(folder):
         if one["t_segment_ind"] is None:
             assert chance.choice([2 * number for number in range(len(segments))]) == one["index"]
         genre = next((token for token in one["corrupted_sequence"] if token in WORDS.genres), "jazz")
-        if not one["run_corruption"]:
-            spoiled = [CORRUPTIONS[name][0], genre, *note_tokens(segments[place])]
-        elif one["inference"]:  # the published function leaves the notes as they are then
+        if not one["run_corruption"] or one["inference"]:
             spoiled = [CORRUPTIONS[name][0], genre, *note_tokens(segments[place])]
         else:
             spoiled = corrupt(name, segments[place], chance, genre=genre, quirks="official")

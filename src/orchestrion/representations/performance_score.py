@@ -102,7 +102,7 @@ class PerformedScore:
         if target is None and len(giving) == 1:
             target = giving[0]
         if target is None:
-            made.tracks.append(Track(name=name, program=0, is_drum=False))
+            made.tracks.append(Track(name=name, program=0, is_drum=False))  # type: ignore[arg-type]
             target = len(made.tracks) - 1
         track = made.tracks[target]
         notes = [self._note(note) for note in new]

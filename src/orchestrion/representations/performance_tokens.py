@@ -40,7 +40,8 @@ class TimedNote(NamedTuple):
 Item = TimedNote | str
 """A note, or `NEAR_END`."""
 
-Token = str | tuple[str, int] | tuple[str, int, int] | tuple[str, str, str]
+Token = str | tuple[str | int, ...]
+"""A word, or ('onset', ms), ('dur', ms), ('piano', pitch, velocity)."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def to_segments(
 
 def from_segment(segment: Iterable[Item], start: int) -> list[TimedNote]:
     """The notes of a segment that begins at `start` ms, with onsets from the beginning of the piece."""
-    return [item._replace(onset=item.onset + start) for item in segment if not isinstance(item, str)]
+    return [item._replace(onset=item.onset + start) for item in segment if isinstance(item, TimedNote)]
 
 
 def mark_near_end(segments: Sequence[Sequence[Item]], *, tokens: int = 100) -> list[list[Item]]:

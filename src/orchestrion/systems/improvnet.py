@@ -312,7 +312,7 @@ class ImprovNet(System):
             temperature=temperature,
             top_k=top_k,
         )
-        notes = [item for item in read_notes(words.decode(row)) if not isinstance(item, str)]
+        notes = [item for item in read_notes(words.decode(row)) if isinstance(item, TimedNote)]
         return [*sorted(notes, key=lambda note: (note.onset, note.pitch))]
 
     def protect(self, held: PerformedScore, share: float = PEAKS) -> set[int]:
