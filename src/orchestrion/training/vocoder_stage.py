@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -33,7 +34,12 @@ def weight_normed(network: nn.Module) -> nn.Module:
 
 def fold_into(split: nn.Module, network: nn.Module) -> None:
     """Writes the weights of a copy that `weight_normed` made into the network that it is a copy of."""
-    network.load_state_dict({key: reduce(getattr, key.split("."), split).detach() for key in network.state_dict()})
+
+    def entry(key: str) -> Tensor:
+        found: Any = reduce(getattr, key.split("."), split)
+        return found.detach()
+
+    network.load_state_dict({key: entry(key) for key in network.state_dict()})
 
 
 def vocoder_stage(

@@ -76,7 +76,7 @@ def encode(
 
     encoding = model.encoding(sound_blocks(path, progress), latent_size=latent_size, fidelity=fidelity)
     values = np.concatenate(list(encoding), axis=-1)
-    latents = Latents(values, model.rate / model.ratio, model.rate, encoding.samples, model.codec)
+    latents = Latents(values, model.rate / model.ratio, model.rate, encoding.samples, model.identity)
     chosen = given(latent_size=latent_size, fidelity=fidelity)
     provenance = provenance_of(model, prompt=path.name, seed=0, verb="encode", options=chosen)
     write_latents(latents, target, provenance)
