@@ -162,7 +162,7 @@ def test_both_ways_learn_what_stands_together(learning):
     with pytest.raises(OptionError, match="no vocabulary"):
         model.space()
     (stage,) = model.stages(pieces(), [])
-    losses = run(stage, model, 60 if learning == "expected" else 900)
+    losses = run(stage, model, 40 if learning == "expected" else 500)
     assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:10])
     space = model.space()
     assert space.distance(triad(0), triad(7)) < space.distance(triad(0), triad(6))

@@ -29,8 +29,9 @@ def test_slices(tune, tmp_path):
     made = symusic.Score(tmp_path / "out.mid")
     assert found.verb == "slices" and found.system == "word2vec_music"
     assert made.note_num() == 72 and made.time_signatures[0].numerator == 3
-    about = json.loads((tmp_path / "out.json").read_text())
-    assert about["extra"]["report"]["replaced"] == 12 if "extra" in about else "replaced" in json.dumps(about)
+    report = found.pieces[0].report
+    assert report["slices"] == 24 and report["replaced"] == round((24 - report["slices without a vector"]) / 2) > 0
+    assert json.loads((tmp_path / "out.json").read_text())["extra"]["report"] == report
 
 
 def test_fade_refuses_what_has_no_meaning(tune, tmp_path):
@@ -51,7 +52,7 @@ def test_explore_a_folder(tune, tmp_path):
     track.notes.extend([symusic.Note(480 * (24 + n), 470, 55 + 5 * (n % 4), 60) for n in range(300)])
     score.dump_midi(tune)
     found = explore(tune.parent, output=tmp_path / "out", words=24)
-    assert found.pieces == 1 and found.slices == 324 and found.words == len({*()} | set(range(found.words)))
+    assert found.pieces == 1 and found.slices == 324 and 4 <= found.words <= 24
     assert all(path.stat().st_size > 0 for path in found.files) and len(found.files) == 4
     assert set(json.loads((tmp_path / "out/figures.json").read_text())) == {"chords", "keys by fifths", "key distances"}
     with pytest.raises(OptionError, match="--words is 3"):

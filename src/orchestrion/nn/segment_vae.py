@@ -129,10 +129,11 @@ class EventDecoder(nn.Module):
             choose: logits [items, classes] → ids; the most probable by default.
             keep_log_probs: whether to return the log-probabilities of every step; then no item ends early.
         """
-        gru, out = self.first, self.out
-        classes = self.classes
-        table = gru.weight_ih_l0[:, :classes].t().contiguous()
-        fixed = functional.linear(z, gru.weight_ih_l0[:, classes:], gru.bias_ih_l0)
+        classes, out = self.classes, self.out
+        first_in, first_own, first_in_bias, first_own_bias = self._weights(self.first)
+        second_in, second_own, second_in_bias, second_own_bias = self._weights(self.second)
+        table = first_in[:, :classes].t().contiguous()
+        fixed = functional.linear(z, first_in[:, classes:], first_in_bias)
         h1 = self.start(z)
         h2: Tensor | None = None
         event = torch.full((len(z),), classes - 1, device=z.device)
@@ -140,12 +141,11 @@ class EventDecoder(nn.Module):
         rows = torch.arange(len(z), device=z.device)
         kept: list[Tensor] = []
         for step in range(steps):
-            h1 = _gru_step(table[event] + fixed, functional.linear(h1, gru.weight_hh_l0, gru.bias_hh_l0), h1)
-            above = self.second
+            h1 = _gru_step(table[event] + fixed, functional.linear(h1, first_own, first_own_bias), h1)
             h2 = h1 if h2 is None else h2
             h2 = _gru_step(
-                functional.linear(h1, above.weight_ih_l0, above.bias_ih_l0),
-                functional.linear(h2, above.weight_hh_l0, above.bias_hh_l0),
+                functional.linear(h1, second_in, second_in_bias),
+                functional.linear(h2, second_own, second_own_bias),
                 h2,
             )
             logits = out(h2)
@@ -160,6 +160,12 @@ class EventDecoder(nn.Module):
                         break
                     rows, event, fixed, h1, h2 = (x[going] for x in (rows, event, fixed, h1, h2))
         return Rollout(ids, torch.stack(kept, 1) if keep_log_probs else None)
+
+    @staticmethod
+    def _weights(gru: nn.GRU) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Weights of input and state, and their biases."""
+        weights = gru.all_weights[0]
+        return weights[0], weights[1], weights[2], weights[3]
 
 
 def _gru_step(x: Tensor, h: Tensor, state: Tensor) -> Tensor:

@@ -145,7 +145,7 @@ def _without_overlaps(notes: Iterable[StepNote]) -> tuple[StepNote, ...]:
     return tuple(sorted(kept))
 
 
-def standardised(values: Sequence[float]) -> np.ndarray:
+def standardised(values: Sequence[float] | np.ndarray) -> np.ndarray:
     """Values with mean 0 and deviation 1; zeros where all are the same."""
     array = np.asarray(values, float)
     spread = array.std()
