@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orchestrion.nn.latent_space import LatentSpace
 
 Progress = Callable[[int, int], None]
-BLOCK = 1 << 15  # samples, about as many as are worked on at once
+BLOCK = 1 << 17  # samples, about as many as are worked on at once
 Blocks = Iterator[Float[np.ndarray, "rows dim frames"]]
 
 
