@@ -24,6 +24,7 @@ import torch
 
 from orchestrion.data.audio_tags import multi_hot
 from orchestrion.data.corpus import load_corpus
+from orchestrion.errors import InputError
 from orchestrion.evaluation.tagging import tagging_scores
 from orchestrion.media.audio import Audio, read_audio
 from orchestrion.systems.listeners.clips import HeardClips, clip_factory, hear_clips
@@ -132,7 +133,10 @@ def recordings(folders: Sequence[Path]) -> HeardClips:
         families = next((families for pattern, families in FAMILIES if re.search(pattern, str(path))), None)
         if families is None:
             continue
-        audio = read_audio(path, mono=True, rate=RATE)
+        try:
+            audio = read_audio(path, mono=True, rate=RATE)
+        except InputError:  # one of the sounds is damaged
+            continue
         if audio.seconds < SHORTEST:
             continue
         starts = (0.3, 0.5, 0.7) if audio.seconds > 60 else (0.0,)
