@@ -65,12 +65,17 @@ def place_and_scale(
     eps: float = 1e-6,
 ) -> Float[Tensor, "batch height width two heads head_dim"]:
     """Queries and keys at length √scale, the first half of their channels turned by their place."""
-    length = (x.square().sum(-1, keepdim=True) + eps).rsqrt()
+    length = (torch.linalg.vector_norm(x, dim=-1, keepdim=True).square() + eps).rsqrt()
     x = x * (length * scale.sqrt()[:, None]).to(x.dtype)
     quarter = rotations.shape[-1]
     cos, sin = rotations[:, None, :, :, None].to(x.dtype)
     first, second, rest = x.split([quarter, quarter, x.shape[-1] - 2 * quarter], -1)
-    return torch.cat([first * cos - second * sin, second * cos + first * sin, rest], -1)
+    turned = first * cos - second * sin, second * cos + first * sin
+    if torch.is_grad_enabled():
+        return torch.cat([*turned, rest], -1)
+    first.copy_(turned[0])
+    second.copy_(turned[1])
+    return x
 
 
 def grid_attend(q: Grid, k: Grid, v: Grid, *, kind: str, window: int, shift: int) -> Grid:

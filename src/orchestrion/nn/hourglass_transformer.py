@@ -49,8 +49,11 @@ class PictureCondition:
 
 def rms(x: Tensor, scale: Tensor, *, eps: float = 1e-6) -> Tensor:
     """x over the root mean square of its last axis, times `scale`."""
-    size = (x.float().square().mean(-1, keepdim=True) + eps).rsqrt()
-    return x * (scale * size).to(x.dtype)
+    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
+    size = (length.square() / x.shape[-1] + eps).rsqrt().to(x.dtype)
+    if torch.is_grad_enabled():
+        return x * size * scale.to(x.dtype)
+    return (x * size).mul_(scale)
 
 
 class RmsNorm(nn.Module):
@@ -91,7 +94,8 @@ class GatedFeedForward(nn.Module):
     def forward(self, x: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
         """Without the residual connection."""
         value, gate = self.up(x).chunk(2, -1)
-        return self.down(self.dropout(value * functional.gelu(gate)))
+        gate = functional.gelu(gate)
+        return self.down(self.dropout(value * gate if torch.is_grad_enabled() else gate.mul_(value)))
 
 
 class GridAttention(nn.Module):
