@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
 METRE = (4, 4)
 MOST_QUARTERS = 4 * 512.0
+MOST_TRIED = 64  # pieces; larger sets are taken to hold some in 4/4
 MOST_LEADS = 6000  # of the corpus; several versions of a tune have the same melody
 FULL_BAR = LONGEST - 1  # class of the time that has passed when a bar is full
 
@@ -386,11 +387,23 @@ class CMHRNN(System):
         return Loss(total, int(batch.counted.sum()), parts)
 
     def stages(self, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
-        """One stage on the melodies and chords of pieces in 4/4, moved to C major or A minor."""
-        pieces, held = (
-            [to_classes(cut_melody(lead.melody, lead.chords, quarters=lead.quarters)) for lead in leads(part, most)]
-            for part, most in ((train, MOST_LEADS), (validation, 100))
-        )
+        """One stage on the melodies and chords of pieces in 4/4, moved to C major or A minor.
+
+        Where there is no piece in 4/4, those of a shorter metre are taken, for experiments: `melodize` writes in 4/4.
+        """
+        metres = [METRE, *sorted({piece.metre for piece in train[:MOST_TRIED] if piece.metre and _fits(piece.metre)})]
+        pieces, held = [], []
+        for metre in metres if len(train) <= MOST_TRIED else metres[:1]:
+            bar = LONGEST * metre[0] // metre[1]
+            pieces, held = (
+                [
+                    to_classes(cut_melody(lead.melody, lead.chords, quarters=lead.quarters, bar=bar))
+                    for lead in leads(part, most, metre=metre)
+                ]
+                for part, most in ((train, MOST_LEADS), (validation, 100))
+            )
+            if pieces:
+                break
         if not pieces:
             raise InputError(
                 "None of the pieces has a melody in 4/4 on the grid of sixteenths with chords; give others."
@@ -592,11 +605,16 @@ class CMHRNN(System):
         return Music(lead_score(melody, tempo=tempo, metre=METRE, shown=chords), report)
 
 
-def leads(pieces: Sequence[Piece], most: int) -> list[Lead]:
-    """Melodies over chords of the pieces in 4/4 that fit the grid, in C major or A minor, equal melodies once."""
+def _fits(metre: tuple[int, int]) -> bool:
+    """Whether bars of a metre are whole sixteenths, at most four quarters."""
+    return metre[1] in (1, 2, 4, 8, 16) and 0 < LONGEST * metre[0] // metre[1] <= LONGEST
+
+
+def leads(pieces: Sequence[Piece], most: int, *, metre: tuple[int, int] = METRE) -> list[Lead]:
+    """Melodies over chords of the pieces in one metre that fit the grid, in C major or A minor, equal melodies once."""
     found, seen = [], set()
     for piece in pieces:
-        if piece.metre != METRE or piece.melody is None or not piece.chords or piece.key is None or len(found) >= most:
+        if piece.metre != metre or piece.melody is None or not piece.chords or piece.key is None or len(found) >= most:
             continue
         assert piece.score is not None
         line = track_line(piece.score, piece.melody)
