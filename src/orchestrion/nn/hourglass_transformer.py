@@ -155,8 +155,8 @@ class GridLayer(nn.Module):
     ) -> Tokens:
         """Both with residual connections."""
         if self.attention is not None and rotations is not None:
-            x = x + self.attention(self.attention_norm(x, condition), rotations)
-        return x + self.feed(self.feed_norm(x, condition))
+            x = _sum(self.attention(self.attention_norm(x, condition), rotations), x)
+        return _sum(self.feed(self.feed_norm(x, condition)), x)
 
 
 class Merge(nn.Module):
@@ -388,6 +388,11 @@ class HourglassTransformer(nn.Module):
             | ({} if decays else {"weight_decay": 0.0})
             for (mapping, decays), held in groups.items()
         ]
+
+
+def _sum(fresh: Tensor, x: Tensor) -> Tensor:
+    """Both together, in the memory of the first where nothing is learned."""
+    return x + fresh if torch.is_grad_enabled() or fresh.dtype != x.dtype else fresh.add_(x)
 
 
 def _through(layers: Any, tokens: Tensor, rotations: Tensor | None, condition: Tensor) -> Tensor:
