@@ -313,7 +313,8 @@ class ImprovNet(System):
             top_k=top_k,
         )
         notes = [item for item in read_notes(words.decode(row)) if isinstance(item, TimedNote)]
-        return [*sorted(notes, key=lambda note: (note.onset, note.pitch))]
+        notes.sort(key=lambda note: (note.onset, note.pitch))
+        return [*notes]
 
     def protect(self, held: PerformedScore, share: float = PEAKS) -> set[int]:
         """Segments in which a section begins, as chroma and Foote's novelty find it, `share` of all, rounded up."""
