@@ -130,8 +130,8 @@ def substitute(space: SliceSpace, word: int, neighbours: int) -> int | None:
     """The word that fits the pitch classes of the `neighbours` nearest words best; None where there is none.
 
     Profile p[c] = Σ_j cos(s, j)·[c ∈ j] / Σ_j cos(s, j); the score of a candidate is the mean of p over its classes
-    minus the mean over the others. Words that hold all classes of the old one are no substitutes: no voice would have to
-    move. The paper gives no rule; this one is a reconstruction.
+    minus the mean over the others. Words that hold all classes of the old one are no substitutes, as no voice would
+    have to move. The paper gives no rule; this one is a reconstruction.
     """
     near = space.nearest(word, neighbours)
     if not near:
