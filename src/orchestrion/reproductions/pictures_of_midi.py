@@ -126,7 +126,7 @@ def shapes(system: PicturesOfMidi, budget: Budget, seed: int) -> dict[str, float
             for picture in pictures:
                 notes = read_notes(picture, lowest=system.lowest)
                 places += [(c, notes[notes[:, 0] == c, 2].mean()) for c in np.unique(notes[:, 0])]
-            rho = float(spearmanr(*np.array(places).T).statistic) if len(places) > 2 else float("nan")
+            rho = float(spearmanr(*np.array(places).T)[0]) if len(places) > 2 else float("nan")
             figures[f"{name}: ρ, r = {repeats}"] = rho
             figures[f"{name}: notes, r = {repeats}"] = fmean(system.onsets(pictures, mask))
     return figures
