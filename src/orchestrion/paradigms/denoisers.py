@@ -127,7 +127,7 @@ def multiscale_square(error: Float[Tensor, "batch channels ..."], *, scales: flo
         place = torch.arange(side, dtype=torch.float64, device=error.device)
         basis = torch.cos(math.pi / side * (place + 0.5) * place[:, None]) * math.sqrt(2 / side)
         basis[0] /= math.sqrt(2)
-        error = torch.tensordot(error, basis.to(error), ([axis], [1])).movedim(-1, axis)
+        error = (error.movedim(axis, -1) @ basis.to(error).T).movedim(-1, axis)
         ramp = torch.linspace(0.5 / side, 0.5, side, device=error.device)
         weight = torch.minimum(weight, (-ramp.log2()).clamp(max=scales).view(-1, *(1,) * (error.ndim - axis - 1)))
     return (error.square() * weight).flatten(1).mean(1)

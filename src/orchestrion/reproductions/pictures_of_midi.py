@@ -15,9 +15,9 @@ from statistics import fmean
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr
 
 from orchestrion.data.corpus import load_corpus
+from orchestrion.evaluation.conditional import control_correlation
 from orchestrion.representations.paint_masks import KEPT, PITCHES, shape_mask
 from orchestrion.representations.roll_picture import read_notes
 from orchestrion.reproductions.report import Claim, Plot, Reproduction
@@ -126,7 +126,7 @@ def shapes(system: PicturesOfMidi, budget: Budget, seed: int) -> dict[str, float
             for picture in pictures:
                 notes = read_notes(picture, lowest=system.lowest)
                 places += [(c, notes[notes[:, 0] == c, 2].mean()) for c in np.unique(notes[:, 0])]
-            rho = float(spearmanr(*np.array(places).T)[0]) if len(places) > 2 else float("nan")
+            rho = control_correlation(*zip(*places, strict=True)) if len(places) > 2 else float("nan")
             figures[f"{name}: ρ, r = {repeats}"] = rho
             figures[f"{name}: notes, r = {repeats}"] = fmean(system.onsets(pictures, mask))
     return figures
