@@ -1,7 +1,9 @@
 """Shapes and types that signatures promise are checked while the tests run."""
 
 import os
+import sys
 
+import pytest
 from jaxtyping import install_import_hook
 
 # Test processes beside one another would each start as many threads as there are cores, and wait for each other.
@@ -29,3 +31,11 @@ install_import_hook(
     ],
     "beartype.beartype",
 )
+
+
+@pytest.fixture(autouse=True)
+def _gradients_stay_on():
+    """No test may leave gradients off for those that follow: a generator that is left half way can."""
+    yield
+    torch = sys.modules.get("torch")
+    assert torch is None or torch.is_grad_enabled()

@@ -458,3 +458,18 @@ def test_options_that_do_not_fit():
     for count in (0, 3, -2):
         with pytest.raises(OptionError, match="cannot stream"):
             small(channels=2).stream(channels=count)
+
+
+def test_a_stream_that_is_left_half_way_leaves_gradients_on():
+    torch.manual_seed(0)
+    model = RAVE.from_preset("mini").eval()
+    samples = np.random.default_rng(0).standard_normal((1, 1 << 19)).astype(np.float32) / 10
+    parts = iter(model.encoding([Audio(samples, model.rate)]))
+    latents = next(parts)
+    assert torch.is_grad_enabled()
+    assert not torch.is_inference_mode_enabled()
+    made = model.decoding([np.tile(latents, 4)], size=latents.shape[1])
+    next(made)
+    assert torch.is_grad_enabled()
+    del parts, made
+    assert torch.is_grad_enabled()

@@ -90,6 +90,7 @@ class StreamingCodec(ABC):
         network = self.streaming_encoder(latent_size=latent_size, fidelity=fidelity)
         return Encoding(self, network, blocks)
 
+    @torch.inference_mode()  # around each step: a `with` in here would hold between steps too, for whoever takes them
     def decoding(
         self,
         blocks: Iterable[Float[np.ndarray, "rows dim frames"]],
@@ -117,9 +118,8 @@ class StreamingCodec(ABC):
         if first is None:
             return
         run = self.streaming_decoder(latent_size=size, seed=seed).run(len(first))
-        with torch.inference_mode():
-            for made in run.whole(_again(first, parts)):
-                yield made.float().flatten(0, 1).cpu().numpy()
+        for made in run.whole(_again(first, parts)):
+            yield made.float().flatten(0, 1).cpu().numpy()
 
     def encode(
         self,
@@ -187,6 +187,7 @@ class Encoding:
         self.samples = 0
         self.channels = 0
 
+    @torch.inference_mode()
     def __iter__(self) -> Blocks:
         """Raises:
         InputError: there is no sound, or it holds samples that are no numbers.
@@ -195,9 +196,8 @@ class Encoding:
         first = next(parts, None)
         if first is None:
             raise InputError("There is no sound to code; give at least one sample.")
-        with torch.inference_mode():
-            for made in self._network.run(len(first)).whole(_again(first, parts)):
-                yield made.float().cpu().numpy()
+        for made in self._network.run(len(first)).whole(_again(first, parts)):
+            yield made.float().cpu().numpy()
 
     def _groups(self) -> Iterator[Tensor]:
         """Groups of channels, in blocks of whole frames; the last frame is filled up with zeros."""
