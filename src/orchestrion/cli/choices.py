@@ -39,12 +39,15 @@ Url = Annotated[str | None, typer.Option(help="OpenAI-compatible endpoint of a l
 Model = Annotated[str | None, typer.Option(help="Name of the language model there.")]
 
 
-def editing(system: str = "getmusic") -> Callable[[Callable[..., None]], Callable[..., None]]:
+def editing(
+    system: str | None = None, *, temperature: bool = True
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorator: a command whose last parameter is `**how` takes the options of `verbs.editing.Editing` in it, and
-    `json`.
+    `json`; those that it declares itself are its own.
 
     Args:
         system: that does the work unless another is named.
+        temperature: whether there is such an option.
     """
     shared: dict[str, tuple[Any, Any]] = {
         "temperature": (Temperature, None),
@@ -60,9 +63,11 @@ def editing(system: str = "getmusic") -> Callable[[Callable[..., None]], Callabl
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         *own, _ = inspect.signature(command, eval_str=True).parameters.values()
+        taken = {one.name for one in own} | (set() if temperature else {"temperature"})
         added = [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
             for name, (kind, default) in shared.items()
+            if name not in taken
         ]
         parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own] + added
 

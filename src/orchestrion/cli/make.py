@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrion.cli import choices as c
-from orchestrion.cli.screen import carry_out, lines, show_music, table
+from orchestrion.cli.screen import carry_out, lines, make, show_music, table
 
 app = typer.Typer()
 
@@ -191,7 +190,7 @@ def infill(
 
 
 @app.command(epilog="Example: orchestrion arrange tune.mid --keep melody --add bass,drums,piano -o band.wav")
-@c.editing()
+@c.editing("getmusic")
 def arrange(
     source: c.Source,
     add: Annotated[str, typer.Option(help="Tracks to write, with commas, like bass,drums,piano.")],
@@ -206,7 +205,7 @@ def arrange(
 
 
 @app.command(epilog="Example: orchestrion harmonize tune.abc -o chords.mid")
-@c.editing()
+@c.editing("getmusic")
 def harmonize(
     source: c.Source,
     output: c.Output = Path("harmonized.mid"),
@@ -241,6 +240,7 @@ def restyle(
 
 
 @app.command(epilog="Example: orchestrion fade sonata.mid --rhythm 0.4 --density -0.3 --arousal 0.8 -o faded.wav")
+@c.editing("music_fadernets")
 def fade(
     source: c.Source,
     output: c.Output = Path("faded.mid"),
@@ -250,44 +250,16 @@ def fade(
     tracks: Annotated[
         str | None, typer.Option(help="Tracks to write anew, with commas; keyboards if left out.")
     ] = None,
-    temperature: c.Temperature = None,
-    seed: c.Seed = None,
-    n: c.Pieces = 1,
-    soundfont: c.SoundFont = None,
-    stems: c.Stems = False,
-    sheet: c.Sheet = False,
-    system: c.System = "music_fadernets",
-    device: c.Device = "cpu",
-    json: c.Json = False,
+    **how: Any,
 ) -> None:
     """Move sliders on a piece: rhythm, density, arousal."""
     from orchestrion.verbs.fade import fade
 
-    carry_out(
-        "Fading",
-        json,
-        lambda progress: fade(
-            source,
-            output,
-            rhythm=rhythm,
-            density=density,
-            arousal=arousal,
-            tracks=tracks,
-            temperature=temperature,
-            seed=seed,
-            n=n,
-            soundfont=soundfont,
-            stems=stems,
-            sheet=sheet,
-            system=system,
-            device=device,
-            progress=progress,
-        ),
-        show_music,
-    )
+    make("Fading", partial(fade, source, output, rhythm=rhythm, density=density, arousal=arousal, tracks=tracks), how)
 
 
 @app.command(epilog="Example: orchestrion paint tune.mid --mask rising --bars 1-4 --repaint 4 -o painted.mid")
+@c.editing("pictures_of_midi", temperature=False)
 def paint(
     source: c.Source,
     mask: Annotated[
@@ -304,22 +276,15 @@ def paint(
     repaint: Annotated[int | None, typer.Option(help="How often each step is done; more makes more notes.")] = None,
     candidates: Annotated[int, typer.Option(help="Tries, of which one is kept.")] = 1,
     busy: Annotated[float, typer.Option(help="Which one: that with more notes than so many percent of them.")] = 100.0,
-    seed: c.Seed = None,
-    n: c.Pieces = 1,
-    soundfont: c.SoundFont = None,
-    stems: c.Stems = False,
-    sheet: c.Sheet = False,
-    system: c.System = "pictures_of_midi",
-    device: c.Device = "cpu",
-    json: c.Json = False,
+    **how: Any,
 ) -> None:
     """Write notes where a mask on the piano roll is white, and keep all others."""
     from orchestrion.verbs.paint import paint
 
-    carry_out(
+    make(
         "Painting",
-        json,
-        lambda progress: paint(
+        partial(
+            paint,
             source,
             output,
             mask=mask,
@@ -329,56 +294,24 @@ def paint(
             repaint=repaint,
             candidates=candidates,
             busy=busy,
-            seed=seed,
-            n=n,
-            soundfont=soundfont,
-            stems=stems,
-            sheet=sheet,
-            system=system,
-            device=device,
-            progress=progress,
         ),
-        show_music,
+        how,
     )
 
 
 @app.command(epilog="Example: orchestrion slices chorale.mid --replace 0.3 -o swapped.wav")
+@c.editing("word2vec_music", temperature=False)
 def slices(
     source: c.Source,
     output: c.Output = Path("swapped.mid"),
     replace: Annotated[float, typer.Option(help="Share of the slices that are swapped.")] = 0.3,
     neighbours: Annotated[int, typer.Option(help="Related slices to choose from; with more it strays farther.")] = 20,
-    seed: c.Seed = None,
-    n: c.Pieces = 1,
-    soundfont: c.SoundFont = None,
-    stems: c.Stems = False,
-    sheet: c.Sheet = False,
-    system: c.System = "word2vec_music",
-    device: c.Device = "cpu",
-    json: c.Json = False,
+    **how: Any,
 ) -> None:
     """Swap slices of a piece for related ones: the rhythm stays, the harmony changes."""
     from orchestrion.verbs.slices import slices
 
-    carry_out(
-        "Swapping slices",
-        json,
-        lambda progress: slices(
-            source,
-            output,
-            replace=replace,
-            neighbours=neighbours,
-            seed=seed,
-            n=n,
-            soundfont=soundfont,
-            stems=stems,
-            sheet=sheet,
-            system=system,
-            device=device,
-            progress=progress,
-        ),
-        show_music,
-    )
+    make("Swapping slices", partial(slices, source, output, replace=replace, neighbours=neighbours), how)
 
 
 @app.command(epilog="Example: orchestrion describe song.mp3 -o song.png")
@@ -399,12 +332,6 @@ def describe(
         lambda progress: describe(source, seed=seed, url=url, model=model, picture=picture, progress=progress),
         show_description,
     )
-
-
-def make(label: str, verb: Callable[..., Any], how: dict[str, Any]) -> None:
-    """Runs a verb that changes a score with the options of `choices.editing`."""
-    rest = {name: value for name, value in how.items() if name != "json"}
-    carry_out(label, how["json"], lambda progress: verb(progress=progress, **rest), show_music)
 
 
 def show_description(result: Any) -> str:

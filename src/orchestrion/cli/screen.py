@@ -59,6 +59,12 @@ def carry_out(
     return result
 
 
+def make(label: str, verb: Callable[..., Any], how: dict[str, Any]) -> None:
+    """Runs a verb that makes a score with the options of `choices.editing`."""
+    rest = {name: value for name, value in how.items() if name != "json" and value is not None}
+    carry_out(label, how["json"], lambda progress: verb(progress=progress, **rest), show_music)
+
+
 def lines(result: Result) -> str:
     """A result as "name: value" lines."""
     return table(result.to_dict())

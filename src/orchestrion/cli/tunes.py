@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from orchestrion.cli import choices as c
-from orchestrion.cli.screen import carry_out, show_music
+from orchestrion.cli.screen import carry_out, make
 
 app = typer.Typer()
 
 
 @app.command(epilog='Example: orchestrion melody "C | Am | F | G7" --repeat 2 -o song.wav')
+@c.editing()
 def melody(
     progression: Annotated[
         str | None, typer.Argument(metavar="CHORDS", help='Chords, a bar between strokes, like "C | Am | F | G7".')
@@ -28,45 +30,19 @@ def melody(
     key: Annotated[str | None, typer.Option(help="Like 'D minor'; found if left out.")] = None,
     tempo: Annotated[float | None, typer.Option(help="Quarter notes a minute.")] = None,
     metre: Annotated[str | None, typer.Option(help="Like 3/4; with a plan only.")] = None,
-    temperature: c.Temperature = None,
-    seed: c.Seed = None,
-    n: c.Pieces = 1,
-    soundfont: c.SoundFont = None,
-    stems: c.Stems = False,
-    sheet: c.Sheet = False,
     system: Annotated[
         str | None, typer.Option(help="cm_hrnn over chords, small_tunes_transformer else, if left out.")
     ] = None,
-    device: c.Device = "cpu",
-    json: c.Json = False,
+    **how: Any,
 ) -> None:
     """Write a melody over chords, or from the notes that carry it, or from a plan of phrases."""
     from orchestrion.verbs.melody import melody
 
-    carry_out(
+    asked = {"chords": chords, "skeleton": skeleton, "plan": plan, "repeat": repeat}
+    make(
         "Singing",
-        json,
-        lambda progress: melody(
-            progression,
-            output,
-            chords=chords,
-            skeleton=skeleton,
-            plan=plan,
-            repeat=repeat,
-            key=key,
-            tempo=tempo,
-            metre=metre,
-            temperature=temperature,
-            seed=seed,
-            n=n,
-            soundfont=soundfont,
-            stems=stems,
-            sheet=sheet,
-            system=system,
-            device=device,
-            progress=progress,
-        ),
-        show_music,
+        partial(melody, progression, output, **asked, key=key, tempo=tempo, metre=metre),
+        {**how, "system": system},
     )
 
 

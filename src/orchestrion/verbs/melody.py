@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from orchestrion.errors import InputError, OptionError
 from orchestrion.verbs import options
-from orchestrion.verbs.result import MusicResult, Progress
+from orchestrion.verbs.editing import Editing, make
+from orchestrion.verbs.result import MusicResult
 
 if TYPE_CHECKING:
     from orchestrion.theory.chords import ChordSpan
@@ -31,15 +32,7 @@ def melody(
     key: str | None = None,
     tempo: float | None = None,
     metre: str | None = None,
-    temperature: float | None = None,
-    seed: int | None = None,
-    n: int = 1,
-    soundfont: str | Path | None = None,
-    stems: bool = False,
-    sheet: bool = False,
-    system: str | None = None,
-    device: str = "cpu",
-    progress: Progress | None = None,
+    **how: Unpack[Editing],
 ) -> MusicResult:
     """Writes a melody.
 
@@ -52,28 +45,26 @@ def melody(
         repeat: how often the progression is played.
         key: found from the chords or the skeleton by default.
         tempo, metre: of the melody; those of the skeleton by default.
-        system: by default CM-HRNN over chords, Small Tunes Transformer else.
+        how: as `Editing`; the system is CM-HRNN over chords, Small Tunes Transformer else, by default.
 
     Raises:
         OptionError: nothing is given to make a melody for, or too much; or an option is out of range.
         InputError: a file cannot be read, or there are no chords.
         OutputError: the files cannot be written; then none is.
     """
-    from orchestrion.verbs.music import Extras, write_pieces
-    from orchestrion.verbs.serving import as_list, given, load_for, provenance_of, read_music
+    from orchestrion.verbs.serving import given, read_music
 
     over = [one for one in (progression, chords) if one is not None]
     if len(over) > 1 or (over and (skeleton is not None or plan is not None)):
         raise OptionError("Give chords, or a file of chords, or a skeleton and a plan of phrases; not several of them.")
     if not over and skeleton is None and plan is None:
         raise OptionError('Give chords like "C | Am | F | G", or --chords FILE, --skeleton FILE or --plan 4,4,4,4.')
-    options.check_sampling(temperature, None, n)
+    options.check_sampling(how.get("temperature"), None, how.get("n", 1))
     options.within("--tempo", tempo, 10, 400, "quarters a minute")
     options.within("--repeat", repeat, 1, MOST_REPEATS, "times")
-    target = options.check_output(Path(output))
-    seed = options.read_seed(seed)
+    options.check_output(Path(output))
     beats = options.read_metre(metre)
-    asked: dict[str, Any] = given(key=options.read_key(key), tempo=tempo, metre=beats, temperature=temperature)
+    asked: dict[str, Any] = given(key=options.read_key(key), tempo=tempo, metre=beats)
     if over:
         task = "melodize"
         spans = (
@@ -88,14 +79,8 @@ def melody(
         source = () if skeleton is None else (read_music(Path(skeleton)),)
         asked |= given(plan=read_plan(plan))
         name = Path(skeleton).name if skeleton is not None else f"phrases of {plan} bars"
-    model = load_for(task, system or (OVER_CHORDS if over else FROM_SKELETON), device)
-    made = []
-    for number in range(n):
-        made += as_list(getattr(model, task)(*source, seed=seed + number, progress=progress, **asked))
-    told = {**asked, "key": key} if key else asked
-    provenance = provenance_of(model, prompt=name, seed=seed, verb="melody", options={"n": n, **told})
-    pieces = write_pieces(made, target, provenance, Extras(Path(soundfont) if soundfont else None, stems, sheet))
-    return MusicResult("melody", model.card.name, model.weights_hash, seed, name, pieces)
+    how.setdefault("system", OVER_CHORDS if over else FROM_SKELETON)
+    return make("melody", task, source, output, asked, name=name, told={"key": key} if key else None, **how)
 
 
 def read_progression(text: str, metre: tuple[int, int] = (4, 4)) -> list[ChordSpan]:

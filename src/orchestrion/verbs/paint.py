@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from orchestrion.errors import OptionError
 from orchestrion.verbs import options
-from orchestrion.verbs.result import MusicResult, Progress
+from orchestrion.verbs.editing import Making, make
+from orchestrion.verbs.result import MusicResult
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,14 +29,7 @@ def paint(
     repaint: int | None = None,
     candidates: int = 1,
     busy: float = 100.0,
-    seed: int | None = None,
-    n: int = 1,
-    soundfont: str | Path | None = None,
-    stems: bool = False,
-    sheet: bool = False,
-    system: str = "pictures_of_midi",
-    device: str = "cpu",
-    progress: Progress | None = None,
+    **how: Unpack[Making],
 ) -> MusicResult:
     """Writes notes where a mask on the piano roll is white; all that begins elsewhere is kept note for note. A picture
     of the roll before and after, with the mask, is written beside the result.
@@ -48,7 +42,7 @@ def paint(
         low, high: lowest and highest pitch of a shape, as MIDI numbers.
         repaint: how often each step is done; more makes more notes.
         candidates, busy: of so many tries, the one is kept that has more notes than `busy` percent of them.
-        Others: as of `editing.Editing`.
+        how: as `editing.Making`; the system is "pictures_of_midi" by default.
 
     Raises:
         InputError: a file cannot be read, or has no notes.
@@ -59,15 +53,13 @@ def paint(
 
     from orchestrion.representations.paint_masks import SHAPES, as_mask, read_mask, shape_mask
     from orchestrion.representations.painting import bar_mask, piece_columns
-    from orchestrion.verbs.music import Extras, write_pieces
-    from orchestrion.verbs.serving import as_list, given, load_for, provenance_of, read_music
+    from orchestrion.verbs.serving import read_music
 
-    options.check_sampling(None, None, n)
+    options.check_sampling(None, None, how.get("n", 1))
     for name, value, most in (("--repaint", repaint, 20), ("--candidates", candidates, 64)):
         options.within(name, value, 1, most)
     options.within("--busy", busy, 0, 100, "percent")
-    target = options.check_output(Path(output))
-    seed = options.read_seed(seed)
+    options.check_output(Path(output))
     score = read_music(Path(source))
     columns = piece_columns(score, COLUMNS_PER_QUARTER)
     if isinstance(mask, str) and (mask in SHAPES or not Path(mask).suffix):
@@ -81,14 +73,8 @@ def paint(
             raise OptionError("Bars and pitches are of shapes; a painted mask says itself where it is free.")
         drawn = read_mask(mask) if isinstance(mask, str | Path) else mask
     free = as_mask(drawn, columns)
-    model = load_for("paint", system, device)
-    asked = given(repaint=repaint, candidates=candidates, busy=busy)
-    made = []
-    for number in range(n):
-        made += as_list(model.paint(score, mask=free, seed=seed + number, progress=progress, **asked))  # type: ignore[attr-defined]
-    name = Path(source).name
+    asked = {"mask": free, "repaint": repaint, "candidates": candidates, "busy": busy}
     told = {"mask": str(mask) if isinstance(mask, str | Path) else "array", "bars": bars, "low": low, "high": high}
-    provenance = provenance_of(model, prompt=name, seed=seed, verb="paint", options={"n": n, **told, **asked})
-    extras = Extras(Path(soundfont) if soundfont else None, stems, sheet, before=score, shade=free <= 1)
-    pieces = write_pieces(made, target, provenance, extras)
-    return MusicResult("paint", model.card.name, model.weights_hash, seed, name, pieces)
+    how.setdefault("system", "pictures_of_midi")
+    name = Path(source).name
+    return make("paint", "paint", (score,), output, asked, name=name, told=told, before=score, shade=free <= 1, **how)

@@ -43,7 +43,11 @@ def check_device(device: str) -> None:
 
 def given(**options: Any) -> dict[str, Any]:
     """The options that were given, so that the others keep the system's own defaults."""
-    return {name: value for name, value in options.items() if value is not None and value != ()}
+    return {
+        name: value
+        for name, value in options.items()
+        if value is not None and not (isinstance(value, tuple) and not value)
+    }
 
 
 def read_music(path: Path) -> ScoreTick:
