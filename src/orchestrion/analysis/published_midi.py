@@ -16,6 +16,7 @@ import numpy as np
 
 from orchestrion.analysis.instruments import DRUMS, instrument_name
 from orchestrion.errors import InputError
+from orchestrion.theory.keys import PROFILES
 
 if TYPE_CHECKING:
     import mido
@@ -24,37 +25,8 @@ MOST_PROGRAMS = 20  # with more, the pipeline gives no instruments at all
 MOST_NAMES = 5
 _DRUM_CHANNEL = 9
 _KEEPS_ITS_NAME = range(112, 120)  # the percussive programs, on the drum channel
-# Aarden 2003 as music21 has it, its default: the key finder of the pipeline
-_AARDEN = {
-    "major": (
-        17.7661,
-        0.145624,
-        14.9265,
-        0.160186,
-        19.8049,
-        11.3587,
-        0.291248,
-        22.062,
-        0.145624,
-        8.15494,
-        0.232998,
-        4.95122,
-    ),
-    "minor": (
-        18.2648,
-        0.737619,
-        14.0499,
-        16.8599,
-        0.702494,
-        14.4362,
-        0.702494,
-        18.6161,
-        4.56621,
-        1.93186,
-        7.37619,
-        1.75623,
-    ),
-}
+# the default of music21, the key finder of the pipeline
+_AARDEN = dict(zip(("major", "minor"), PROFILES["aarden_essen"], strict=True))
 _TONICS = {"major": "C C# D Eb E F F# G Ab A Bb B".split(), "minor": "C C# D Eb E F F# G G# A Bb B".split()}  # noqa: SIM905
 _GRID = (4, 3)  # music21 rounds MIDI times to sixteenths or eighth triplets, whichever is nearer
 

@@ -112,14 +112,12 @@ class BertDecoder(nn.Module):
                 feed_forward=feed_forward,
                 activation_name="gelu",
                 norm_first=False,
+                norm_eps=NORM_EPS,
                 dropout=dropout,
             )
             for _ in range(num_layers)
         ]
-        for layer in layers:
-            layer.norm1.eps = layer.norm2.eps = layer.norm3.eps = NORM_EPS
-        self.decoder = Decoder(layers, width=width)
-        self.decoder.norm = nn.Identity()  # type: ignore[assignment]
+        self.decoder = Decoder(layers, width=width, final_norm=False)
         self.transform = nn.Linear(width, width)
         self.transform_norm = nn.LayerNorm(width, eps=NORM_EPS)
         self.output = nn.Linear(width, vocabulary_size)

@@ -31,6 +31,7 @@ class DecoderLayer(nn.Module):
         width, num_heads, feed_forward: sizes.
         activation_name: of the feed-forward part.
         norm_first: normalise before each part (stable without warm-up) or after its residual (Vaswani et al. 2017).
+        norm_eps: of the normalisations.
         dropout: in training, after each part.
         self_attention: replaces the default causal self-attention.
     """
@@ -43,6 +44,7 @@ class DecoderLayer(nn.Module):
         feed_forward: int,
         activation_name: str = "relu",
         norm_first: bool = True,
+        norm_eps: float = 1e-5,
         dropout: float = 0.1,
         self_attention: nn.Module | None = None,
     ) -> None:
@@ -52,7 +54,7 @@ class DecoderLayer(nn.Module):
         self.multihead_attn = CrossAttention(width=width, num_heads=num_heads, dropout=dropout)
         self.linear1 = nn.Linear(width, feed_forward)
         self.linear2 = nn.Linear(feed_forward, width)
-        self.norm1, self.norm2, self.norm3 = nn.LayerNorm(width), nn.LayerNorm(width), nn.LayerNorm(width)
+        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width, eps=norm_eps) for _ in range(3))
         self.activation = activation(activation_name)
         self.dropout = nn.Dropout(dropout)
 
@@ -78,12 +80,12 @@ class DecoderLayer(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A stack of `DecoderLayer`s and a last LayerNorm."""
+    """A stack of `DecoderLayer`s and, unless told otherwise, a last LayerNorm."""
 
-    def __init__(self, layers: list[DecoderLayer], *, width: int) -> None:
+    def __init__(self, layers: list[DecoderLayer], *, width: int, final_norm: bool = True) -> None:
         super().__init__()
         self.layers: Iterable[DecoderLayer] = nn.ModuleList(layers)  # type: ignore[assignment]
-        self.norm = nn.LayerNorm(width)
+        self.norm = nn.LayerNorm(width) if final_norm else nn.Identity()
 
     def forward(
         self,
