@@ -50,11 +50,23 @@ def trials() -> list[Trial]:
     from orchestrion.verbs.arrange import arrange
     from orchestrion.verbs.continue_ import continue_
     from orchestrion.verbs.describe import describe
+    from orchestrion.verbs.fade import fade
+    from orchestrion.verbs.generate import generate
     from orchestrion.verbs.harmonize import harmonize
     from orchestrion.verbs.infill import infill
+    from orchestrion.verbs.paint import paint
+    from orchestrion.verbs.skeleton import skeleton
+    from orchestrion.verbs.slices import slices
+    from orchestrion.verbs.themes import themes
 
     return [
         Trial("describe", lambda source, output: describe(source), None, ""),
+        Trial("themes", lambda source, output: themes(source), None, ""),
+        Trial("skeleton", lambda source, output: skeleton(source), None, ""),
+        Trial("theme", lambda s, o: generate("", o, theme=s, bars=8, seed=0), None),
+        Trial("fade", lambda s, o: fade(s, o, density=0.5, seed=0), None),
+        Trial("slices", lambda s, o: slices(s, o, seed=0), None),
+        Trial("paint", lambda s, o: paint(s, o, mask="rising", bars="1-4", seed=0), lambda timeline, bar: bar > 4),
         Trial("continue", lambda s, o: continue_(s, o, bars=4, seed=0), lambda timeline, bar: True),
         Trial("infill", lambda s, o: infill(s, o, bars="2-3", seed=0), lambda timeline, bar: bar not in (1, 2)),
         Trial("harmonize", lambda s, o: harmonize(s, o, seed=0), lambda timeline, bar: True),

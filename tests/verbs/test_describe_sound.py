@@ -122,3 +122,24 @@ def test_the_content_tells_sound_from_scores(tmp_path) -> None:
     score = tmp_path / "b.wav"
     score.write_bytes(b"MThd\x00\x00\x00\x06")
     assert not is_sound(score) and not is_sound(tmp_path / "missing.mid") and is_sound(tmp_path / "missing.wav")
+
+
+def test_instruments_follow_what_plays(tmp_path) -> None:
+    """The same tune by two families: the listener, and so the sentence, tells them apart."""
+    from orchestrion.data.corpus import load_corpus
+    from orchestrion.media.render import render
+
+    piece = next(piece for piece in load_corpus("compact", split="test") if piece.melody is not None)
+    assert piece.score is not None
+    heard = {}
+    for name, program in (("organ", 19), ("guitar", 27)):
+        score = piece.score.copy()
+        score.tracks = [score.tracks[piece.melody]]
+        score.tracks[0].program = program
+        found = describe(write_audio(render(score), tmp_path / f"{name}.wav")).to_dict()
+        assert found["heard_by"]["tags"] == "tag_listener"
+        assert found["moods"]
+        heard[name] = found
+    assert "organ" in heard["organ"]["instruments"] and "organ" in heard["organ"]["caption"]
+    assert "organ" not in heard["guitar"]["instruments"]
+    assert "guitar" in heard["guitar"]["instruments"]

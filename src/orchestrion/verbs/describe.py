@@ -15,7 +15,7 @@ class Description(Result):
     """A file, its caption, what was found in it, and the picture if one was drawn.
 
     `features` of a score are named as in the released MidiCaps data set; of a sound they are duration, loudness, tempo,
-    metre, key, instruments, genres, moods, sections, chords and beats, with times in seconds.
+    metre, key, instruments, moods, sections, chords and beats, with times in seconds.
     """
 
     file: Path

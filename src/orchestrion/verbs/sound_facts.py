@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 RATE = 22050
 SILENT = 1e-5  # root mean square below which there is nothing to hear: -100 dB
 MOST_TAGS = 4
+TOLD = ("family", "mood")  # kinds of tags; of the genres that the listener would name, one in seven is right
 FAMILY_WORDS = {
     "chromatic percussion": "mallets or bells", "strings": "bowed or plucked strings",
     "ensemble": "a string ensemble or choir", "reed": "reeds", "pipe": "flutes", "synth lead": "a synthesizer lead",
@@ -39,7 +40,7 @@ class SoundFacts:
         rate, channels: of the file.
         loudness, peak: LUFS and dB; minus infinity for silence.
         beats: None where there is nothing to hear.
-        tags: "family", "genre" and "mood" with their probabilities.
+        tags: "family" and "mood" with their probabilities.
         heard_by: which listener heard what.
     """
 
@@ -145,7 +146,8 @@ def _tags(audio: Audio) -> tuple[dict[str, list[tuple[str, float]]], str | None]
 
     if not TagListener.bundled().is_file():
         return {}, None
-    return TagListener.load().tags(audio, most=MOST_TAGS), TagListener.card.name
+    heard = TagListener.load().tags(audio, most=MOST_TAGS)
+    return {kind: heard[kind] for kind in TOLD}, TagListener.card.name
 
 
 def facts_to_dict(facts: SoundFacts) -> dict[str, Any]:
@@ -161,7 +163,6 @@ def facts_to_dict(facts: SoundFacts) -> dict[str, Any]:
         "metre": facts.metre,
         "key": str(facts.key.key) if facts.key else None,
         "instruments": [name for name, _ in facts.tags.get("family", [])],
-        "genres": [name for name, _ in facts.tags.get("genre", [])],
         "moods": [name for name, _ in facts.tags.get("mood", [])],
         "sections": [
             {"label": part.label, "start": round(part.start, 2), "end": round(part.end, 2)} for part in facts.sections
@@ -190,7 +191,6 @@ def caption(facts: SoundFacts, *, seed: int) -> str:
         key=facts.key.key if facts.key else None,
         metre=(beats.beats_per_bar, 4) if facts.metre else None,
         tempo=beats.tempo,
-        genres=tuple(name for name, _ in facts.tags.get("genre", ())),
         moods=tuple(name for name, _ in facts.tags.get("mood", ())),
         seconds=facts.audio.seconds,
     )

@@ -36,7 +36,8 @@ CLIP = 10.0  # seconds heard at once
 
 
 class TagListener(Listener):
-    """Sound → probabilities of tags.
+    """Sound → probabilities of tags: what the network finds, added to a logistic regression on means and deviations of
+    all bands, which few clips are enough for (wide and deep, Cheng et al. 2016).
 
     Args:
         names: "kind: tag" of the outputs, in their order.
@@ -86,6 +87,11 @@ class TagListener(Listener):
             nn.Dropout(dropout), nn.Linear(3 * width + 2 * around, 128), nn.ELU(), nn.Dropout(dropout),
             nn.Linear(128, len(self.names)),
         )  # fmt: skip
+        self.wide = nn.Sequential(
+            nn.BatchNorm1d(2 * MEL_BANDS + PITCH_BANDS, affine=False),
+            nn.Linear(2 * MEL_BANDS + PITCH_BANDS, len(self.names)),
+        )
+        nn.init.zeros_(self.wide[1].weight)
         self.register_buffer("thresholds", torch.full((len(self.names),), 0.5))
 
     def forward(
@@ -96,7 +102,8 @@ class TagListener(Listener):
         classes = by_pitch_class(self.scale(pitch.mean(-1)[:, None])[..., None])
         classes = self.circle(torch.roll(classes, LOWEST_CLASS, dims=2))[..., 0]
         over_time = [heard.mean(-1), heard.amax(-1), heard.var(-1, correction=0).add(1e-5).sqrt()]
-        return self.head(torch.cat([*over_time, classes.mean(-1), classes.amax(-1)], 1))
+        deep = self.head(torch.cat([*over_time, classes.mean(-1), classes.amax(-1)], 1))
+        return deep + self.wide(torch.cat([mel.mean(-1), mel.std(-1), pitch.mean(-1)], 1))
 
     @torch.inference_mode()
     def probabilities(self, audio: Audio) -> Float[np.ndarray, " tags"]:
