@@ -10,7 +10,7 @@ from orchestrion.data.corpus import load_corpus
 from orchestrion.errors import WeightsError
 from orchestrion.media.audio import Audio
 from orchestrion.nn.dilated_stack import DilatedStack
-from orchestrion.systems.listeners import train
+from orchestrion.systems.listeners import tags, train
 from orchestrion.systems.listeners.beats import BeatListener, beat_targets
 from orchestrion.systems.listeners.chords import (
     CHORDS,
@@ -94,6 +94,7 @@ def test_a_frame_depends_on_what_the_stack_reaches() -> None:
 @pytest.mark.parametrize("name", ["beats", "chords", "tags"])
 def test_training_lowers_the_loss_and_repeats_itself(name: str, clips: HeardClips, monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(train, "FEWEST", 1)
+    monkeypatch.setattr(tags, "FEWEST", 1)
     monkeypatch.setattr(train, "TOLD_EVERY", 7)
     told: list[float] = []
     longer = train.TRAIN[name](clips, steps=8, seed=0, progress=lambda step, loss: told.append(loss))

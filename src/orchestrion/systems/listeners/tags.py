@@ -33,6 +33,7 @@ from orchestrion.systems.listeners.pitch_circle import Circular
 
 KINDS = ("family", "genre", "mood")
 CLIP = 10.0  # seconds heard at once
+FEWEST = 5  # clips with a tag that a threshold can be set on
 
 
 class TagListener(Listener):
@@ -126,9 +127,9 @@ class TagListener(Listener):
         """Sets each tag's threshold to the one with the best F1 on clips that were not trained on.
 
         Args:
-            labels: 1 where a clip has the tag. A tag that no clip has keeps its threshold.
+            labels: 1 where a clip has the tag. A tag that fewer than `FEWEST` clips have keeps its threshold.
         """
-        for tag in np.flatnonzero(labels.sum(0)):
+        for tag in np.flatnonzero(labels.sum(0) >= FEWEST):
             self.thresholds[tag] = best_threshold(probabilities[:, tag], labels[:, tag])
 
     def tags(self, audio: Audio, *, least: float | None = None, most: int = 5) -> dict[str, list[tuple[str, float]]]:
