@@ -175,9 +175,12 @@ def test_the_best_threshold_is_the_one_a_search_finds() -> None:
         assert f1(best_threshold(probabilities, labels)) == max(f1(value) for value in probabilities)
 
 
-def test_a_tag_that_no_clip_has_keeps_its_threshold() -> None:
+def test_a_tag_that_few_clips_have_keeps_its_threshold() -> None:
     listener = TagListener.from_preset("mini", names=("genre: jazz", "genre: rock"))
-    listener.calibrate(np.array([[0.2, 0.9], [0.6, 0.8], [0.1, 0.1]]), np.array([[0, 0], [1, 0], [0, 0]]))
+    heard = np.array([[0.2, 0.9], [0.6, 0.8], [0.1, 0.1]]).repeat(tags.FEWEST, 0)
+    labels = np.array([[0, 0], [1, 0], [0, 0]]).repeat(tags.FEWEST, 0)
+    labels[: tags.FEWEST - 1, 1] = 1
+    listener.calibrate(heard, labels)
     assert listener.thresholds.tolist() == pytest.approx([0.4, 0.5])
 
 
