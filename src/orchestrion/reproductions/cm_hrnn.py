@@ -205,9 +205,9 @@ def _report(
     )
     method = (
         f"Melodies and chords of tunes in 4/4 from the compact corpus, in C major or A minor; {steps} steps for each "
-        "network (frames of 8 events, width 96; flat: two layers of 184, as many parameters; with the three of the paper's baseline it "
-        "learns neither bars nor chords in so many steps). Each writes over the "
-        f"chords of {pieces} held-out tunes, twice through, {EVENTS} events at most, with durations at temperature "
+        "network (frames of 8 events, width 96; flat: two layers of 184, as many parameters; with the three of the "
+        "paper's baseline it learns neither bars nor chords in so many steps). Each writes over the chords of "
+        f"{pieces} held-out tunes, twice through, {EVENTS} events at most, with durations at temperature "
         f"{TEMPERATURE:g} and bar flags as the network sets them.",
         "Compression: points by the cost of the classes of patterns that COSIATEC finds in onsets and pitches. Other "
         "chords: those of the next tune.",
