@@ -126,13 +126,18 @@ def test_any_sound_comes_back_as_long(seconds, channels, rate, coded):
     assert np.array_equal(again.samples, model.decode(latents, seed=3).samples)
 
 
-def test_encode_equals_the_network_on_the_whole():
-    model, audio = small(), sound(2.0, 3)
-    found = model.encode(audio).values
+@pytest.mark.parametrize("quirks", ["none", "official"])
+@pytest.mark.parametrize("preset", ["v1", "v2"])
+def test_files_are_coded_as_by_the_network_on_the_whole(preset, quirks):
+    model, audio = small(preset, quirks=quirks), sound(2.0, 3)
+    latents = model.encode(audio, latent_size=model.latent)
+    found = latents.values
     x = nn.functional.pad(torch.from_numpy(audio.samples)[:, None], (0, -audio.samples.shape[1] % model.ratio))
     with torch.inference_mode():
         whole = model.space.rotate(model.point(x), model.latent).numpy()
+        made = model.waveform(model.decoded(model.point(x)))[:, 0, : latents.samples].numpy()
     np.testing.assert_allclose(found, whole, atol=1e-4 * np.abs(whole).max())
+    np.testing.assert_allclose(model.decode(latents).samples, made, atol=1e-4 * np.abs(made).max())
     assert isinstance(model, Codec) and isinstance(model.stream(), Stream)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orchestrion.nn.latent_space import LatentSpace
 
 Progress = Callable[[int, int], None]
-BLOCK = 1 << 17  # samples, about as many as are worked on at once
+BLOCK = 1 << 18  # samples, about as many as are worked on at once
 Blocks = Iterator[Float[np.ndarray, "rows dim frames"]]
 
 
@@ -49,8 +49,15 @@ class StreamingCodec(ABC):
     device: Any
 
     @abstractmethod
-    def streaming_encoder(self, *, latent_size: int | None = None, fidelity: float | None = None) -> StreamingNetwork:
-        """Waveforms to latents."""
+    def streaming_encoder(
+        self, *, latent_size: int | None = None, fidelity: float | None = None, exact: bool | None = None
+    ) -> StreamingNetwork:
+        """Waveforms to latents.
+
+        Args:
+            exact: whether it gives what the whole network gives for the whole sound, as `nn.streaming.Plan` says; None:
+                as the system streams by itself.
+        """
 
     @abstractmethod
     def streaming_decoder(
@@ -59,6 +66,7 @@ class StreamingCodec(ABC):
         latent_size: int | None = None,
         late: int = 0,
         seed: int | None = None,
+        exact: bool | None = None,
     ) -> StreamingNetwork:
         """Latents to waveforms."""
 
@@ -87,7 +95,7 @@ class StreamingCodec(ABC):
         fidelity: float | None = None,
     ) -> Encoding:
         """Latents of a sound that comes in blocks, as they come."""
-        network = self.streaming_encoder(latent_size=latent_size, fidelity=fidelity)
+        network = self.streaming_encoder(latent_size=latent_size, fidelity=fidelity, exact=True)
         return Encoding(self, network, blocks)
 
     @torch.inference_mode()  # around each step: a `with` in here would hold between steps too, for whoever takes them
@@ -117,7 +125,7 @@ class StreamingCodec(ABC):
         first = next(parts, None)
         if first is None:
             return
-        run = self.streaming_decoder(latent_size=size, seed=seed).run(len(first))
+        run = self.streaming_decoder(latent_size=size, seed=seed, exact=True).run(len(first))
         for made in run.whole(_again(first, parts)):
             yield made.float().flatten(0, 1).cpu().numpy()
 

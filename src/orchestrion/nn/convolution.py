@@ -10,6 +10,8 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
 from orchestrion.errors import OptionError
+from orchestrion.nn.derived import Derived
+from orchestrion.nn.line_convolution import phase_kernels, tap_kernels
 
 PADDINGS = ("centred", "causal", "anticausal")
 
@@ -77,6 +79,11 @@ class Conv1d(nn.Conv1d):
         if isinstance(padding, str):
             padding = same_padding(kernel_size, dilation=dilation, padding=padding)
         self.pads = tuple(padding)
+        self._settled = Derived()
+
+    def settled_weight(self) -> Float[Tensor, "out channels taps"]:
+        """The weight as `line_convolution` wants it in memory, without gradient; kept until a parameter changes."""
+        return self._settled.of(_of_weight(self), lambda: tap_kernels(self.weight)).transpose(1, 2)
 
     @property
     def reach(self) -> int:
@@ -110,6 +117,15 @@ class ConvTranspose1d(nn.ConvTranspose1d):
         super().__init__(
             in_channels, out_channels, kernel_size, stride=stride, padding=pad, output_padding=output_padding, bias=bias
         )
+        self._settled = Derived()
+
+    def settled_weight(self) -> Float[Tensor, "channels out taps"]:
+        """As of `Conv1d`, for `line_transposed`; with taps of zeros up to a multiple of the stride."""
+        return self._settled.of(_of_weight(self), lambda: phase_kernels(self.weight, self.stride[0])).permute(2, 0, 1)
+
+
+def _of_weight(conv: nn.Module) -> list[Tensor]:
+    return [parameter for name, parameter in conv.named_parameters() if name != "bias"]
 
 
 def normalised(module: nn.Module, *, weight_norm_: bool) -> nn.Module:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 
 import torch
 from torch import Tensor
 
 
 class Derived:
-    """Keeps the last result of a function of a weight; copies of a network begin without it.
+    """Keeps the last result of a function of weights; copies of a network begin without it.
 
     A weight has changed where another tensor stands in its place or it was written to.
     """
@@ -20,12 +20,20 @@ class Derived:
 
     def __call__(self, weight: Tensor, make: Callable[..., Tensor], *options: Hashable) -> Tensor:
         """`make(weight, *options)`, without gradient; `make` is always the same function."""
-        version = 0 if weight.is_inference() else weight._version
-        state = (weight.data_ptr(), version, weight.device, weight.dtype, tuple(weight.shape), options)
+        return self.of([weight], lambda: make(weight, *options), *options)
+
+    def of(self, weights: Iterable[Tensor], make: Callable[[], Tensor], *options: Hashable) -> Tensor:
+        """`make()`, without gradient, which depends on `weights` and `options` alone; `make` always does the same."""
+        state = (*map(_identity, weights), *options)
         if self._value is None or self._state != state:
-            with torch.no_grad():
-                self._state, self._value = state, make(weight, *options)
+            with torch.inference_mode(False), torch.no_grad():
+                self._state, self._value = state, make()
         return self._value
 
     def __reduce__(self) -> tuple[type[Derived], tuple[()]]:
         return Derived, ()
+
+
+def _identity(weight: Tensor) -> tuple[object, ...]:
+    version = 0 if weight.is_inference() else weight._version
+    return weight.data_ptr(), version, weight.device, weight.dtype, tuple(weight.shape)

@@ -11,7 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 GATHERED = 1 << 17  # numbers up to which all taps of a block are gathered for one product,
-FEW_CHANNELS = 32  # and channels up to which they always are, since products of so few are slow
+FEW_CHANNELS = 32  # and channels up to which they always are, since products of so few are slow;
+FEWEST_FRAMES = 256  # more numbers are gathered in several parts, which fit the cache, but of no fewer frames
 
 
 def tap_kernels(weight: Float[Tensor, "out channels taps"]) -> Float[Tensor, "out taps channels"]:
@@ -38,8 +39,10 @@ def line_convolution(
     for row, place in zip(x.unbind(), made.unbind(), strict=True):
         if taps > 1 and (stride > 1 or channels <= FEW_CHANNELS or taps * channels * frames <= GATHERED):
             steps = (row.stride(1) * dilation, row.stride(0), row.stride(1) * stride)
-            gathered = row.as_strided((taps, channels, frames), steps).reshape(taps * channels, frames)
-            torch.mm(kernels.flatten(1), gathered, out=place)
+            gathered = row.as_strided((taps, channels, frames), steps)
+            size = max(GATHERED // (taps * channels), FEWEST_FRAMES)
+            for part, into in zip(gathered.split(size, -1), place.split(size, -1), strict=True):
+                torch.mm(kernels.flatten(1), part.reshape(taps * channels, -1), out=into)
             continue
         torch.mm(kernels[:, 0], row[:, ::stride][:, :frames], out=place)
         for tap in range(1, taps):
@@ -52,7 +55,8 @@ def phase_kernels(
 ) -> Float[Tensor, "out parts_stride channels"]:
     """A kernel as `line_transposed` takes it: filled up with zeros to `parts` times the stride."""
     lacking = -weight.shape[2] % stride
-    return torch.nn.functional.pad(weight, (0, lacking)).permute(1, 2, 0).contiguous()
+    filled = torch.nn.functional.pad(weight, (0, lacking)) if lacking else weight
+    return filled.permute(1, 2, 0).contiguous()
 
 
 def line_transposed(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -177,6 +178,9 @@ class StreamedSequence(nn.Module):
             elif not (isinstance(part, Late) and part.frames == 0):
                 parts.append(part)
         self.parts = nn.ModuleList(parts)
+        for before, part in pairwise(parts):
+            if isinstance(part, StreamedConv1d):
+                part.owns = isinstance(before, StreamedConv1d | StreamedConvTranspose1d)
 
     def forward(self, x: Tensor, state: list[Tensor], present: Tensor) -> Tensor:
         for part in self.parts:
@@ -190,13 +194,19 @@ class StreamedSum(nn.Module):
     def __init__(self, branches: list[nn.Module]) -> None:
         super().__init__()
         self.branches = nn.ModuleList(branches)
+        ends = [
+            branch.parts[-1] if isinstance(branch, StreamedSequence) and branch.parts else branch for branch in branches
+        ]
+        self.fresh = [isinstance(end, StreamedConv1d | StreamedConvTranspose1d) for end in ends]
 
     def forward(self, x: Tensor, state: list[Tensor], present: Tensor) -> Tensor:
-        total: Tensor | None = None
-        for branch in self.branches:
+        first, *others = self.branches
+        if len(others) == 1 and isinstance(first, Late) and self.fresh[1] and plainly(x):
+            return first.added(others[0](x, state, present), x, state)
+        total = first(x, state, present)
+        for branch, fresh in zip(others, self.fresh[1:], strict=True):
             made = branch(x, state, present)
-            total = made if total is None else total + made
-        assert total is not None
+            total = made.add_(total) if fresh and plainly(x) else total + made
         return total
 
 
@@ -218,8 +228,18 @@ class Late(nn.Module):
         if self.frames == 0:
             return x
         line = torch.cat([state[self.slot], x], -1)
-        state[self.slot] = line[..., x.shape[-1] :]
+        state[self.slot] = line[..., x.shape[-1] :].clone()
         return line[..., : x.shape[-1]]
+
+    def added(self, made: Tensor, x: Tensor, state: list[Tensor]) -> Tensor:
+        """`made` with what this gives added in place, without a copy of the block."""
+        held, now = state[self.slot], x.shape[-1]
+        if now < self.frames:
+            return made.add_(self(x, state, x[..., :0]))
+        made[..., : self.frames] += held
+        made[..., self.frames :] += x[..., : now - self.frames]
+        state[self.slot] = x[..., now - self.frames :].clone()
+        return made
 
 
 class Gate(nn.Module):
@@ -250,24 +270,33 @@ class Gate(nn.Module):
         return here
 
 
+def _settles(conv: Conv1d | ConvTranspose1d) -> bool:
+    """Whether a weight is held as `nn.line_convolution` wants it, and shared by all streams until it changes."""
+    even = isinstance(conv, Conv1d) or conv.kernel_size[0] % conv.stride[0] == 0
+    weight = next(conv.parameters())
+    return even and conv.groups == 1 and weight.device.type == "cpu" and weight.dtype == torch.float32
+
+
 class StreamedConv1d(nn.Module):
     """A convolution that remembers the end of the last block in the place of zeros.
 
     Attributes:
         slope: of a leaky ReLU that comes first; None: nothing does.
+        owns: whether nothing else needs its input, which may then be written to.
     """
 
     def __init__(
         self, weight: Tensor, bias: Tensor | None, *, stride: int, dilation: int, groups: int, held: int, slot: int
     ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
+        self.weight = nn.Parameter(weight, requires_grad=False)
         self.bias = None if bias is None else nn.Parameter(bias.detach().clone(), requires_grad=False)
         self.stride, self.dilation, self.groups = stride, dilation, groups
         self.held, self.slot = held, slot
         self.spare = held + stride - (weight.shape[-1] - 1) * dilation - 1
         self.gate: nn.Module | None = None
         self.slope: float | None = None
+        self.owns = False
         self._kernels = Derived()
 
     @classmethod
@@ -285,7 +314,7 @@ class StreamedConv1d(nn.Module):
             held = late * stride + left - known
             out = late if known == place.late else place.late // stride + late
         streamed = cls(
-            conv.weight,
+            conv.settled_weight() if _settles(conv) else conv.weight.detach().clone(),
             conv.bias,
             stride=stride,
             dilation=conv.dilation[0],
@@ -309,14 +338,19 @@ class StreamedConv1d(nn.Module):
     def forward(self, x: Tensor, state: list[Tensor], present: Tensor) -> Tensor:
         if self.gate is not None and present.shape[-1]:
             x = self.gate(x, state, present)
-        if self.slot >= 0:
+        if self.slot >= 0 and self.slope is not None and plainly(x):
+            line = x.new_empty(*x.shape[:2], self.held + x.shape[-1])
+            line[..., : self.held] = state[self.slot]
+            torch.ops.aten.leaky_relu.out(x, self.slope, out=line[..., self.held :])  # copies on the way
+            state[self.slot] = line[..., x.shape[-1] :].clone()
+            x = line
+        elif self.slot >= 0:
+            x = x if self.slope is None else functional.leaky_relu(x, self.slope)
             line = torch.cat([state[self.slot], x], -1)
-            state[self.slot] = line[..., x.shape[-1] :]
-            if self.slope is not None:
-                functional.leaky_relu_(line[..., self.held :], self.slope)
+            state[self.slot] = line[..., x.shape[-1] :].clone()
             x = line
         elif self.slope is not None:
-            x = functional.leaky_relu(x, self.slope)
+            x = functional.leaky_relu(x, self.slope, inplace=self.owns and plainly(x))
         x = x[..., max(-self.held, 0) : x.shape[-1] - self.spare]
         if plainly(x) and self.groups == 1:
             kernels = self._kernels(self.weight, tap_kernels)
@@ -329,7 +363,7 @@ class StreamedConvTranspose1d(nn.Module):
 
     def __init__(self, weight: Tensor, bias: Tensor | None, *, stride: int, slot: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
+        self.weight = nn.Parameter(weight, requires_grad=False)
         self.bias = None if bias is None else nn.Parameter(bias.detach()[:, None].clone(), requires_grad=False)
         self.stride, self.slot = stride, slot
         self.overlap = weight.shape[-1] - stride
@@ -343,7 +377,8 @@ class StreamedConvTranspose1d(nn.Module):
         overlap = conv.kernel_size[0] - stride
         if overlap <= 0 or conv.output_padding[0]:
             raise OptionError("A transposed convolution can stream where its kernel is longer than its stride.")
-        streamed = cls(conv.weight, conv.bias, stride=stride, slot=plan.slot(conv.out_channels, overlap))
+        weight = conv.settled_weight() if _settles(conv) else conv.weight.detach().clone()
+        streamed = cls(weight, conv.bias, stride=stride, slot=plan.slot(conv.out_channels, overlap))
         streamed.gate = Gate(plan, place)
         return streamed, Place(place.rate * stride, place.late * stride + pad)
 

@@ -422,14 +422,17 @@ class RAVE(StreamingCodec, System):
             raise OptionError(f"There are {self.latent} latent dimensions, so {size} cannot be exported.")
         return size
 
-    def streaming_encoder(self, *, latent_size: int | None = None, fidelity: float | None = None) -> StreamingNetwork:
+    def streaming_encoder(
+        self, *, latent_size: int | None = None, fidelity: float | None = None, exact: bool | None = None
+    ) -> StreamingNetwork:
         """Waveforms to principal coordinates of the posterior's means, block by block.
 
         Args:
             latent_size, fidelity: as of `exported`.
+            exact: as of `nn.streaming.Plan`; None: unless `quirks` are official.
         """
         self.eval()
-        plan, place = Plan(exact=self.quirks != "official"), Place(self.ratio)
+        plan, place = Plan(exact=self.quirks != "official" if exact is None else exact), Place(self.ratio)
         parts: list[nn.Module] = []
         if self.input == "bands" and self.pqmf.bands > 1:
             front = StreamedAnalysis(self.pqmf, plan, Place(self.ratio // self.pqmf.bands), channels=self.channels)
@@ -455,6 +458,7 @@ class RAVE(StreamingCodec, System):
         latent_size: int | None = None,
         late: int = 0,
         seed: int | None = None,
+        exact: bool | None = None,
     ) -> StreamingNetwork:
         """Principal coordinates to waveforms, block by block.
 
@@ -462,9 +466,10 @@ class RAVE(StreamingCodec, System):
             latent_size: coordinates that are given.
             late: frames by which they come late.
             seed: of the noise; None: torch's own generator draws it.
+            exact: as of `streaming_encoder`.
         """
         self.eval()
-        plan, place = Plan(exact=self.quirks != "official"), Place(1, late)
+        plan, place = Plan(exact=self.quirks != "official" if exact is None else exact), Place(1, late)
         size = self.exported(latent_size)
         source = FromAngles() if self.spherical else FromCoordinates(self.space, size, self.noise_channels)
         if isinstance(self.decoder, HeadedDecoder):
