@@ -6,8 +6,9 @@ python benchmarks/audio_factory.py --minutes 20
 from __future__ import annotations
 
 import argparse
-import resource
 import time
+
+from process import peak_memory
 
 from orchestrion.data.audio_factory import AudioFactory, choose_pieces
 from orchestrion.data.corpus import load_corpus
@@ -49,7 +50,7 @@ def main() -> None:
             begin = time.perf_counter()
             factory.held(range(count), workers=options.workers)
             many = f"{count * factory.seconds / (time.perf_counter() - begin):.0f} ({options.workers})"
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_memory()
         print(f"| {name} | {one:.0f} | {many} | {peak:.0f} |", flush=True)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import resource
 import statistics
 import tempfile
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
+from process import peak_memory
 
 from orchestrion.data.augment import (
     BandFilter,
@@ -215,7 +215,7 @@ def main() -> None:
         table(f"{name} alone", {"audiomentations": theirs, "orchestrion": mine})
     text = "\n".join(lines)
     print(text)
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    print(f"peak memory {peak_memory():.0f} MB")
     if options.write:
         options.write.write_text(PAGE.format(table=text, views=options.views, rounds=options.rounds), encoding="utf-8")
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import resource
 import statistics
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from process import peak_memory
 from torch import nn
 
 WINDOW, RATE = 59049, 22050
@@ -115,7 +115,7 @@ def main() -> None:
     if options.only is not None:
         if options.only != "nothing":
             ways[options.only](samples)
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+        print(peak_memory() / 1024)
         return
     clock = time.perf_counter if options.clock == "wall" else time.process_time
     times: dict[str, list[float]] = {kind: [] for kind in ways}

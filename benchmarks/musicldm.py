@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from process import peak_memory
 
 CHANNELS = (128, 256, 384, 640)
 UNET = {
@@ -138,7 +138,7 @@ def main() -> None:
         del reference, states
         with torch.inference_mode():
             work(side, parts)[name]()
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        print(peak_memory())
         return
     sides = {"diffusers": work("diffusers", reference), "orchestrion": work("orchestrion", ours(states))}
     clock = time.process_time if given.cpu_time else time.perf_counter

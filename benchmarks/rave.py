@@ -17,7 +17,6 @@ import argparse
 import contextlib
 import functools
 import importlib
-import resource
 import statistics
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from process import peak_memory
 
 RATE_V1, RATE_V2 = 48000, 44100
 
@@ -194,7 +194,7 @@ def main() -> None:
             stream(given.seconds, given.block)()
         else:
             codecs(given.checkout, given.cached, given.seconds)[given.alone]()
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        print(peak_memory())
         return
     seconds = interleaved({"stream": stream(given.seconds, given.block)}, given.rounds)["stream"]
     print(

@@ -10,13 +10,13 @@ of queries that are not in the index; recall is the share of the ten truly neare
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+from process import peak_memory
 
 from orchestrion.data.vector_index import Row, Space, VectorIndex
 
@@ -42,7 +42,7 @@ def fill(index: VectorIndex, rows: np.ndarray, first: int, part: int = 1000) -> 
 
 def peak() -> float:
     """MiB that this process has held at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_memory()
 
 
 def main() -> None:
