@@ -10,7 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from orchestrion.nn.derived import Derived
 from orchestrion.nn.mixture_prior import Gaussian
+from orchestrion.nn.planar_convolution import plainly
 
 
 class SequenceEncoder(nn.Module):
@@ -27,11 +29,27 @@ class SequenceEncoder(nn.Module):
         self.gru = nn.GRU(inputs, hidden, batch_first=True, bidirectional=True)
         self.mean = nn.Linear(2 * hidden, latent)
         self.log_scale = nn.Linear(2 * hidden, latent)
+        self._own = Derived()
 
     def forward(self, x: Float[Tensor, "batch time inputs"]) -> Gaussian:
         """Of each item; padding is read like any step, as published."""
-        last = self.gru(x)[1].transpose(0, 1).flatten(1)
+        last = self._last(x) if plainly(x) else self.gru(x)[1].transpose(0, 1).flatten(1)
         return Gaussian(self.mean(last), self.log_scale(last).exp())
+
+    def _last(self, x: Float[Tensor, "batch time inputs"]) -> Float[Tensor, "batch two_hidden"]:
+        """Last states of both directions, which go side by side: torch's GRU reads weights the slow way round and
+        takes one direction after the other."""
+        directions = self.gru.all_weights
+        own = self._own.of(
+            [weights[1] for weights in directions], lambda: torch.stack([w[1].t() for w in directions]).contiguous()
+        )
+        own_bias = torch.stack([weights[3] for weights in directions])[:, None]
+        onward, back = (functional.linear(x, weights[0], weights[2]) for weights in directions)
+        given = torch.stack([onward, back.flip(1)]).unbind(2)
+        state = x.new_zeros(2, len(x), self.gru.hidden_size)
+        for step in given:
+            state = gru_step(step, torch.baddbmm(own_bias, state, own), state)
+        return state.transpose(0, 1).flatten(1)
 
 
 class SymbolDecoder(nn.Module):
@@ -100,6 +118,7 @@ class EventDecoder(nn.Module):
         self.first = nn.GRU(classes + latent, hidden, batch_first=True)
         self.second = nn.GRU(hidden, hidden, batch_first=True)
         self.out = nn.Linear(hidden, classes)
+        self._kept = [Derived() for _ in range(4)]
 
     def forward(
         self, events: Int[Tensor, "batch time"], z: Float[Tensor, "batch latent"]
@@ -111,6 +130,7 @@ class EventDecoder(nn.Module):
         below = self.first(x, self.start(z)[None])[0]
         return self.out(self.second(below, below[:, 0][None].contiguous())[0])
 
+    @torch.no_grad()
     def roll_out(
         self,
         z: Float[Tensor, "batch latent"],
@@ -120,7 +140,7 @@ class EventDecoder(nn.Module):
         choose: Callable[[Tensor], Tensor] | None = None,
         keep_log_probs: bool = False,
     ) -> Rollout:
-        """Events written one after another, `steps` of them or until all items have written `end`.
+        """Events written one after another, `steps` of them or until all items have written `end`, without gradient.
 
         What z and the event add to the first cell is computed once and looked up, so that a step costs three products.
         Items that have ended are left out of the steps that follow, and are filled with 0.
@@ -129,9 +149,13 @@ class EventDecoder(nn.Module):
             choose: logits [items, classes] → ids; the most probable by default.
             keep_log_probs: whether to return the log-probabilities of every step; then no item ends early.
         """
-        classes, out = self.classes, self.out
-        first_in, first_own, first_in_bias, first_own_bias = self._weights(self.first)
-        second_in, second_own, second_in_bias, second_own_bias = self._weights(self.second)
+        classes = self.classes
+        first_in, first_own, first_in_bias, first_own_bias = self.first.all_weights[0]
+        second_in, second_own, second_in_bias, second_own_bias = self.second.all_weights[0]
+        first_own, second_in, second_own, out = (
+            kept(weight, _turned)  # products of few rows are faster so
+            for kept, weight in zip(self._kept, (first_own, second_in, second_own, self.out.weight), strict=True)
+        )
         table = first_in[:, :classes].t().contiguous()
         fixed = functional.linear(z, first_in[:, classes:], first_in_bias)
         h1 = self.start(z)
@@ -141,14 +165,14 @@ class EventDecoder(nn.Module):
         rows = torch.arange(len(z), device=z.device)
         kept: list[Tensor] = []
         for step in range(steps):
-            h1 = _gru_step(table[event] + fixed, functional.linear(h1, first_own, first_own_bias), h1)
+            h1 = gru_step(table[event] + fixed, torch.addmm(first_own_bias, h1, first_own), h1)
             h2 = h1 if h2 is None else h2
-            h2 = _gru_step(
-                functional.linear(h1, second_in, second_in_bias),
-                functional.linear(h2, second_own, second_own_bias),
+            h2 = gru_step(
+                torch.addmm(second_in_bias, h1, second_in),
+                torch.addmm(second_own_bias, h2, second_own),
                 h2,
             )
-            logits = out(h2)
+            logits = torch.addmm(self.out.bias, h2, out)
             if keep_log_probs:
                 kept.append(logits.log_softmax(-1))
             event = logits.argmax(-1) if choose is None else choose(logits)
@@ -161,17 +185,18 @@ class EventDecoder(nn.Module):
                     rows, event, fixed, h1, h2 = (x[going] for x in (rows, event, fixed, h1, h2))
         return Rollout(ids, torch.stack(kept, 1) if keep_log_probs else None)
 
-    @staticmethod
-    def _weights(gru: nn.GRU) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Weights of input and state, and their biases."""
-        weights = gru.all_weights[0]
-        return weights[0], weights[1], weights[2], weights[3]
+
+def _turned(weight: Tensor) -> Tensor:
+    return weight.t().contiguous()
 
 
-def _gru_step(x: Tensor, h: Tensor, state: Tensor) -> Tensor:
+def gru_step(
+    x: Float[Tensor, "*batch gates"], h: Float[Tensor, "*batch gates"], state: Float[Tensor, "*batch hidden"]
+) -> Float[Tensor, "*batch hidden"]:
     """One step of torch's GRU from what input and state add to the gates."""
-    width = state.shape[1]
-    gates = (x[:, : 2 * width] + h[:, : 2 * width]).sigmoid()
-    reset, keep = gates[:, :width], gates[:, width:]
-    new = (x[:, 2 * width :] + reset * h[:, 2 * width :]).tanh()
-    return new + keep * (state - new)
+    width = state.shape[-1]
+    x_gates, x_new = x.split([2 * width, width], -1)
+    h_gates, h_new = h.split([2 * width, width], -1)
+    reset, keep = (x_gates + h_gates).sigmoid_().chunk(2, -1)
+    new = torch.addcmul(x_new, reset, h_new).tanh_()
+    return torch.lerp(new, state, keep)
