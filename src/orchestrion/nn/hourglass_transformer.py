@@ -26,9 +26,12 @@ from orchestrion.nn.grid_attention import (
     grid_positions,
     place_and_scale,
 )
+from orchestrion.nn.planar_convolution import plainly
 
 Tokens = Float[Tensor, "batch height width channels"]
 Condition = Float[Tensor, "batch condition"]
+INNER_NUMBERS = 1 << 18  # inside a feed-forward network at once, so that they stay in the cache
+LARGE_PICTURE = 1 << 17  # numbers of a level from which pictures go through it one after the other, for the same reason
 AUGMENTATIONS = 9  # numbers that tell how a training picture was changed (Karras et al. 2022, table 6)
 
 
@@ -93,9 +96,16 @@ class GatedFeedForward(nn.Module):
 
     def forward(self, x: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
         """Without the residual connection."""
-        value, gate = self.up(x).chunk(2, -1)
-        gate = functional.gelu(gate)
-        return self.down(self.dropout(value * gate if torch.is_grad_enabled() else gate.mul_(value)))
+        if not plainly(x):
+            value, gate = self.up(x).chunk(2, -1)
+            return self.down(self.dropout(value * functional.gelu(gate)))
+        rows = x.reshape(-1, x.shape[-1])
+        made = torch.empty_like(rows)
+        size = max(INNER_NUMBERS // self.up.out_features, 1)
+        for part, place in zip(rows.split(size), made.split(size), strict=True):
+            value, gate = self.up(part).chunk(2, -1)
+            torch.mm(self.dropout(functional.gelu(gate).mul_(value)), self.down.weight.t(), out=place)
+        return made.view(x.shape)
 
 
 class GridAttention(nn.Module):
@@ -396,6 +406,9 @@ def _sum(fresh: Tensor, x: Tensor) -> Tensor:
 
 
 def _through(layers: Any, tokens: Tensor, rotations: Tensor | None, condition: Tensor) -> Tensor:
+    if plainly(tokens) and len(tokens) > 1 and tokens[0].numel() >= LARGE_PICTURE:
+        parts = zip(tokens.split(1), condition.split(1), strict=True)
+        return torch.cat([_through(layers, picture, rotations, told) for picture, told in parts])
     for layer in layers:
         tokens = layer(tokens, rotations, condition)
     return tokens
