@@ -91,7 +91,7 @@ class PerformanceSegments:
     def __len__(self) -> int:
         return len(self.pieces)
 
-    def _played(self, segment: Sequence[Item], shift: int, rng: np.random.Generator) -> list[Item]:
+    def played(self, segment: Sequence[Item], shift: int, rng: np.random.Generator) -> list[Item]:
         """A segment moved in pitch, and each note a little in time."""
         late = rng.normal(0, JITTER, len(segment)).tolist()
         return [
@@ -112,7 +112,7 @@ class PerformanceSegments:
         segments = [list(segment) for segment in whole[first : middle + 1 + self.context]]
         if augment:
             shift = int(rng.integers(-self.transpose, self.transpose + 1))
-            segments = [self._played(segment, shift, rng) for segment in segments]
+            segments = [self.played(segment, shift, rng) for segment in segments]
         place = middle - first
         most = (self.decoder_length - 2) // 3
         segments[place] = segments[place][:most]
@@ -128,8 +128,8 @@ class PerformanceSegments:
         """Items of pieces side by side."""
         rows = [self.item(number, seed, augment=augment) for number in numbers]
         encode = self.vocabulary.encode
-        tokens = _pad([_known(row[0], self.vocabulary) for row in rows])
-        target = _pad([encode(row[1])[: self.decoder_length + 1] for row in rows])
+        tokens = pad_rows([_known(row[0], self.vocabulary) for row in rows])
+        target = pad_rows([encode(row[1])[: self.decoder_length + 1] for row in rows])
         return RestoreBatch(tokens, tokens > 0, target)
 
 
@@ -172,7 +172,8 @@ def nearest(token: Token, vocabulary: PerformanceVocabulary) -> Token:
     return (str(token[0]), min(max(value, 0), vocabulary.segment))
 
 
-def _pad(rows: Sequence[Sequence[int]]) -> Int[Tensor, "batch time"]:
+def pad_rows(rows: Sequence[Sequence[int]]) -> Int[Tensor, "batch time"]:
+    """Rows side by side, filled up with zeros."""
     padded = torch.zeros(len(rows), max(len(row) for row in rows), dtype=torch.long)
     for number, row in enumerate(rows):
         padded[number, : len(row)] = torch.tensor(row)
