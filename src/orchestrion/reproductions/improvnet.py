@@ -14,14 +14,15 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from orchestrion.analysis.self_similarity import agreement, score_similarity
+from orchestrion.analysis.skyline import find_melody_track
 from orchestrion.data.corpus import load_corpus, one_of_each_tune
 from orchestrion.evaluation.conditional import class_probability
 from orchestrion.evaluation.notes import Notes
 from orchestrion.evaluation.texture import polyphony_rate
+from orchestrion.media.timeline import Timeline
 from orchestrion.nn.bert import BertClassifier
 from orchestrion.representations.performance_score import PerformedScore
 from orchestrion.reproductions.paper_table import PaperRow, PaperTable
@@ -42,7 +43,7 @@ RATES, PASSES = (0.25, 0.5, 1.0), (1, 3, 5)
 STEPS, CLASSIFIER_STEPS, TUNES = 900, 800, 1200
 SECONDS = (20.0, 45.0)  # of pieces that are rewritten
 CORRUPTIONS = ("whole_mask", "permute_pitches")
-BEATS = 24  # a quarter, in which polyphony is measured
+STEPS_A_QUARTER = 4  # in which polyphony is measured
 
 
 def run(
@@ -100,7 +101,7 @@ def _sources(pieces: Sequence[Piece], most: int) -> list[ScoreTick]:
     for piece in pieces:
         if piece.score is None or genre_of(piece, (SOURCE,)) != SOURCE:
             continue
-        seconds = piece.score.to("second").end()
+        seconds = float(Timeline.from_score(piece.score).tick_to_second(float(piece.score.end())))
         if SECONDS[0] <= seconds <= SECONDS[1]:
             found.append(piece.score)
         if len(found) == most:
@@ -169,17 +170,15 @@ def _harmony(model: ImprovNet, scores: Sequence[ScoreTick], seed: int) -> dict[s
             made = model.harmonize(
                 score, genre=SOURCE, passes=1, constrained=constrained, seed=1000 * seed + number
             ).score.copy()
-            found.setdefault(f"polyphony, {name}", []).append(_polyphony(made, last=2))
+            found.setdefault(f"polyphony, {name}", []).append(_polyphony(made))
     return {name: fmean(values) for name, values in found.items()}
 
 
-def _polyphony(score: ScoreTick, *, last: int) -> float:
+def _polyphony(score: Any) -> float:
     """Polyphony rate of melody and harmony alone: the harmony is the last track, the melody the one it was made for."""
-    from orchestrion.analysis.skyline import find_melody_track
-
     melody = find_melody_track(score)
     score.tracks = [track for number, track in enumerate(score.tracks) if number in (melody, len(score.tracks) - 1)]
-    return polyphony_rate(Notes.from_score(score, resolution=BEATS // 6), threshold=last)
+    return polyphony_rate(Notes.from_score(score, resolution=STEPS_A_QUARTER), threshold=2)
 
 
 def _strengths() -> list[float]:
@@ -190,7 +189,8 @@ def _rank_correlation(figures: dict[str, list[float]], measure: str, number: int
     from scipy.stats import spearmanr
 
     values = [figures[f"rate {rate:g}, pass {count}: {measure}"][number] for rate in RATES for count in PASSES]
-    return float(np.asarray(spearmanr(_strengths(), values).statistic))
+    correlation, _ = spearmanr(_strengths(), values)
+    return float(correlation)
 
 
 def _report(

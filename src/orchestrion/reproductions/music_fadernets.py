@@ -40,7 +40,7 @@ def run(
     folder: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
     *,
-    training_steps: int = 600,
+    training_steps: int = 1200,
     pieces: int = 1500,
     tests: int = 60,
 ) -> Reproduction:
@@ -53,6 +53,8 @@ def run(
     began = time.monotonic()
     train = load_corpus("compact", split="train")
     chosen = [train[int(n)] for n in np.linspace(0, len(train) - 1, pieces)]
+    reader = MusicFaderNets.from_preset("mini", **SMALL)  # all variants read the same segments
+    data, held_out = reader.data(chosen), reader.data(load_corpus("compact", split="validation", limit=400), most=600)
     figures: dict[str, list[float]] = {}
 
     def note(name: str, value: float) -> None:
@@ -60,7 +62,7 @@ def run(
 
     for number, seed in enumerate(seeds):
         for variant, changes in VARIANTS.items():
-            model, held_out = trained(chosen, seed, {**changes, "training_steps": training_steps})
+            model = trained(data, seed, {**changes, "training_steps": training_steps})
             note(f"arousal right, {variant}", model.measured(held_out)["arousal right"])
             note(f"events right, {variant}", model.measured(held_out)["events right"])
             if variant != "one encoder":
@@ -151,30 +153,26 @@ def paper_table(*, n: int = 60, seed: int = 0, progress: Callable[[int, int], No
     )
 
 
-def trained(pieces: Sequence, seed: int, changes: dict) -> tuple[MusicFaderNets, FaderData]:
-    """A small network after a short training, and held-out segments."""
+def trained(data: FaderData, seed: int, changes: dict) -> MusicFaderNets:
+    """A small network after a short training."""
     torch.manual_seed(seed)
     model = MusicFaderNets.from_preset("mini", **{**SMALL, **changes})
-    validation = load_corpus("compact", split="validation", limit=400)
-    (stage,) = model.stages(pieces, validation)
-    (objective,) = stage.objectives
-    parameters = list(objective.parameters)
-    optimiser = objective.optimiser(parameters)
-    assert stage.start is not None and stage.end is not None
-    stage.start()
+    steps, rate, floor = model.training_steps, model.learning_rate, model.last_learning_rate
+    optimiser = torch.optim.Adam(model.parameters(), lr=rate)
+    model.measure_scale(data)
     model.train()
-    for step in range(stage.steps):
+    for step in range(steps):
         torch.manual_seed(1000 * seed + step)
         for group in optimiser.param_groups:
-            group["lr"] = model.learning_rate * objective.schedule(step)
-        loss = objective.loss(stage.data(step, Share()))
+            group["lr"] = rate * (floor / rate) ** (step / steps)
+        loss = model.loss(data.batch(step, Share()))
         optimiser.zero_grad()
         loss.value.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
     model.eval()
-    stage.end()
-    return model, model.data(validation, most=600)
+    model.measure_range(data)
+    return model
 
 
 @torch.inference_mode()
