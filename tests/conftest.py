@@ -28,6 +28,7 @@ install_import_hook(
         "orchestrion.codecs.griffin_lim",
         "orchestrion.data.augment.beat_mixup",
         "orchestrion.representations.latent_masks",
+        "orchestrion.representations.phrase_batches",
     ],
     "beartype.beartype",
 )

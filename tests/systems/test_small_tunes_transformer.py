@@ -9,19 +9,11 @@ from orchestrion.analysis.skyline import Line, melody_line
 from orchestrion.data.piece import Piece
 from orchestrion.errors import InputError, OptionError
 from orchestrion.evaluation.phrasing import skeleton_recall
-from orchestrion.representations.phrase_notes import (
-    LOWEST,
-    REST,
-    PhraseNotes,
-    line_of,
-    line_score,
-    mark_phrases,
-    marked_phrases,
-    tokens_of,
-)
+from orchestrion.representations.phrase_notes import PhraseNotes, line_of, line_score, tokens_of
 from orchestrion.systems.registry import load
-from orchestrion.systems.small_tunes_transformer import SmallTunesTransformer, tunes_of
+from orchestrion.systems.small_tunes_transformer import SmallTunesTransformer
 from orchestrion.theory.keys import Key
+from orchestrion.training.plain_melodies import tunes_of
 from orchestrion.training.stage import Share
 
 SIZES = {"width": 16, "num_heads": 2, "encoder_layers": 1, "decoder_layers": 2, "feed_forward": 16}
@@ -50,29 +42,6 @@ def tune():
 
 def write(model, tokens, seed=0, stops=(32, 64, 96, 128), **options):
     return model.write(tokens, list(stops), generator=torch.Generator().manual_seed(seed), **options)
-
-
-def test_tokens_give_the_line_back():
-    line, tokens = tune()
-    back = line_of(tokens, metre=(4, 4))
-    assert np.array_equal(np.stack([back.start, back.stop, back.pitch]), np.stack([line.start, line.stop, line.pitch]))
-    assert tokens.phrase_stop.tolist() == [32, 64, 96, 128] and tokens.kept.sum() == 8
-    gap = Line(np.array([0, 40]), np.array([2, 90]), np.array([20, 110]))
-    cut = tokens_of(gap, Phrases.at([1], 2), np.array([True, True]))
-    assert cut.pitch.tolist()[:3] == [44 - LOWEST + 1, REST, REST] and cut.length.tolist() == [2, 32, 6, 32, 18]
-    assert cut.phrase.tolist() == [0, 0, 0, 1, 1] and cut.kept.tolist() == [True, False, False, True, False]
-    assert line_of(cut, metre=(4, 4)).pitch.tolist() == [44, 98, 98]
-
-
-def test_marks_of_phrases_in_a_score():
-    line, _ = tune()
-    shifted = Line(line.start + 12, line.stop + 12, line.pitch, (4, 4), 12)
-    score = line_score(shifted, tempo=90)
-    mark_phrases(score, [0, 32])
-    found = melody_line(score)
-    assert found.shift == 12 and np.array_equal(found.start, shifted.start)
-    assert marked_phrases(score, found).starts == (0, 7)
-    assert marked_phrases(line_score(line, tempo=90), line) is None
 
 
 def test_every_skeleton_note_is_kept(tiny):

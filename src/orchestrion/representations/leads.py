@@ -12,13 +12,12 @@ from orchestrion.representations.melody_events import FOREIGN, Event, Lead, join
 from orchestrion.theory.chords import INTERVALS, Chord, ChordSpan
 from orchestrion.theory.harmony import MelodyNote
 from orchestrion.theory.keys import Key
-from orchestrion.theory.spiral_array import shift_to_c
+from orchestrion.theory.plain_key import REGISTER, shift_to_c, shift_to_register
 
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
 
 TPQ = 480
-REGISTER = 71  # MIDI; melodies are moved by octaves so that their mean lies within half an octave of it
 MELODY_PROGRAM, CHORD_PROGRAM = 73, 0
 LOWEST_CHORD = 48  # the octave in which chords are played
 
@@ -41,9 +40,7 @@ def move(lead: Lead, semitones: int) -> Lead:
 
 def to_plain_key(lead: Lead, key: Key, *, register: int = REGISTER) -> Lead:
     """Moved to C major or A minor, and by octaves towards `register`."""
-    shift = shift_to_c(key)
-    mean = float(np.mean([note.pitch for note in lead.melody])) if lead.melody else float(register)
-    return move(lead, shift + 12 * round((register - mean - shift) / 12))
+    return move(lead, shift_to_register(key, [note.pitch for note in lead.melody], register=register))
 
 
 def from_plain_key(lead: Lead, key: Key) -> Lead:

@@ -10,6 +10,8 @@ from jaxtyping import Bool, Int
 
 from orchestrion.analysis.skeleton import Phrases, find_phrases, find_skeleton
 from orchestrion.analysis.skyline import STEPS, Line, melody_line
+from orchestrion.theory.keys import Key
+from orchestrion.theory.plain_key import shift_to_register
 
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
@@ -21,6 +23,7 @@ LONGEST = 32  # sixteenths of a token
 POSITIONS = 24  # sixteenths of a bar at most; longer bars are folded
 BARS_LEFT = 9  # classes of what is left of a phrase: 0 … 7 bars, more
 PHRASES = 32
+METRES = ((2, 4), (3, 4), (4, 4), (6, 8), (9, 8), (12, 8), (3, 8), (2, 2), (6, 4))
 PHRASE_MARK = "phrase"
 
 
@@ -86,6 +89,22 @@ def pitch_class(pitch: int) -> int:
     while pitch > HIGHEST:
         pitch -= 12
     return pitch - LOWEST + 1
+
+
+def in_plain_key(tokens: PhraseNotes, key: Key) -> PhraseNotes:
+    """Moved to C major or A minor, and by octaves so that the mean lies around B above middle C."""
+    sounding = tokens.pitch != REST
+    shift = shift_to_register(key, tokens.pitch[sounding] + LOWEST - 1)
+    pitch = np.where(sounding, (tokens.pitch + shift).clip(1, PITCHES - 1), REST)
+    return PhraseNotes(tokens.start, tokens.length, pitch, tokens.phrase, tokens.ends, tokens.kept, tokens.bar)
+
+
+def skeleton_tokens(line: Line, shift: int = 0) -> PhraseNotes:
+    """The notes of a line, moved by semitones, as tokens that are all kept; their phrases are not told."""
+    pitch = (line.pitch + shift).clip(LOWEST, HIGHEST) - LOWEST + 1
+    length = np.minimum(line.stop - line.start, LONGEST)
+    every = np.ones(len(line), bool)
+    return PhraseNotes(line.start, length, pitch, np.zeros(len(line), np.int64), ~every, every, line.bar)
 
 
 def line_of(tokens: PhraseNotes, *, metre: tuple[int, int], shift: int = 0) -> Line:

@@ -23,10 +23,10 @@ from orchestrion.evaluation.phrasing import (
     phrase_rhythm_similarity,
     skeleton_recall,
 )
-from orchestrion.representations.phrase_notes import PhraseNotes, line_of, marked_phrases, tokens_of
+from orchestrion.representations.phrase_notes import PhraseNotes, in_plain_key, line_of, marked_phrases, tokens_of
 from orchestrion.reproductions.paper_table import PaperRow, PaperTable
 from orchestrion.reproductions.report import Claim, Plot, Reproduction
-from orchestrion.systems.small_tunes_transformer import SmallTunesTransformer, in_plain_key
+from orchestrion.systems.small_tunes_transformer import SmallTunesTransformer
 from orchestrion.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ def paper_table(*, seed: int = 0, progress: Callable[[int, int], None] | None = 
     tunes; the paper's own could not be had."""
     from orchestrion.data.corpus import load_corpus
     from orchestrion.systems.registry import load
-    from orchestrion.systems.small_tunes_transformer import tunes_of
+    from orchestrion.training.plain_melodies import tunes_of
 
     model = load("small_tunes_transformer")
     assert isinstance(model, SmallTunesTransformer)

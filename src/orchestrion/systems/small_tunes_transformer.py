@@ -9,12 +9,10 @@ here are our reconstruction, none of them the paper's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,11 +23,11 @@ from orchestrion.nn.encoder import Encoder
 from orchestrion.nn.phrase_attention import PhraseDecoderLayer
 from orchestrion.nn.positions import rotary_table
 from orchestrion.paradigms.autoregressive import choose
+from orchestrion.representations.phrase_batches import Skeleton, Steps, TuneBatch, make_batch, make_skeleton
 from orchestrion.representations.phrase_notes import (
     BARS_LEFT,
-    HIGHEST,
     LONGEST,
-    LOWEST,
+    METRES,
     PHRASES,
     PITCHES,
     POSITIONS,
@@ -38,15 +36,16 @@ from orchestrion.representations.phrase_notes import (
     line_of,
     line_score,
     mark_phrases,
-    marked_phrases,
-    read_tokens,
+    skeleton_tokens,
 )
+from orchestrion.representations.phrase_plan import phrase_plan
 from orchestrion.systems.card import Card
 from orchestrion.systems.registry import register
 from orchestrion.systems.system import System
 from orchestrion.systems.tasks import Music, Progress
 from orchestrion.theory.keys import Key, find_key
-from orchestrion.theory.spiral_array import shift_to_c
+from orchestrion.theory.plain_key import shift_to_register
+from orchestrion.training.plain_melodies import tunes_of
 from orchestrion.training.schedules import warmup_linear
 from orchestrion.training.stage import Loss, Objective, Stage
 
@@ -55,41 +54,11 @@ if TYPE_CHECKING:
 
     from orchestrion.data.piece import Piece
 
-MEAN_PITCH = 71
 MOST_TUNES, HELD_OUT = 6000, 64
-SHORTEST, LONGEST_TUNE = 8, 160  # tokens of a tune to learn from
 MOST_BARS = 512
-DEFAULT_PHRASE = 4  # bars of a phrase where nothing says how long it is
-METRES = ((2, 4), (3, 4), (4, 4), (6, 8), (9, 8), (12, 8), (3, 8), (2, 2), (6, 4))
 
 
 # Network (the paper's phrase-level cross-attention; all else reconstructed) -------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Skeleton:
-    """Skeleton notes of a batch: fields (pitch, length − 1, position, bar in the phrase), phrase, which are real."""
-
-    fields: Int[Tensor, "batch entries 4"]
-    phrase: Int[Tensor, "batch entries"]
-    mask: Bool[Tensor, "batch entries"]
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """What the decoder is told at each step.
-
-    Attributes:
-        last: pitch and length − 1 of the token before; −1 before the first.
-        place: position in the bar, bar in the phrase, bars left of the phrase (−1: not told).
-        phrase: number of the phrase.
-        bar: sixteenths of a bar.
-    """
-
-    last: Int[Tensor, "batch time 2"]
-    place: Int[Tensor, "batch time 3"]
-    phrase: Int[Tensor, "batch time"]
-    bar: Int[Tensor, "batch time"]
 
 
 class PhraseTransformer(nn.Module):
@@ -186,16 +155,6 @@ class PhraseTransformer(nn.Module):
 # System ---------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class TuneBatch:
-    """Tunes side by side: skeletons, what the decoder is told, what it should write, and which tokens are real."""
-
-    skeleton: Skeleton
-    steps: Steps
-    targets: dict[str, Int[Tensor, "batch time"]]
-    mask: Bool[Tensor, "batch time"]
-
-
 @register("small_tunes_transformer")
 class SmallTunesTransformer(System):
     """The reconstruction with its tokens, network and sampling.
@@ -285,53 +244,15 @@ class SmallTunesTransformer(System):
 
     def batch(self, tunes: Sequence[PhraseNotes], rng: np.random.Generator | None = None) -> TuneBatch:
         """Tunes as tensors; with `rng` moved, and with skeleton notes left out, as in training."""
-        rows = []
-        for tune in tunes:
-            move = int(rng.integers(-self.transposition, self.transposition + 1)) if rng is not None else 0
-            pitch = tune.pitch + move * (tune.pitch != REST)
-            pitch = np.where(tune.pitch == REST, REST, pitch.clip(1, PITCHES - 1))
-            kept = tune.kept.copy()
-            if rng is not None:
-                kept &= (rng.random(len(tune)) >= self.skeleton_dropout) & (rng.random() >= self.bare_share)
-            rows.append((tune, pitch, kept))
-        longest = max(len(tune) for tune in tunes)
-        entries = max(1, max(int(kept.sum()) for _, _, kept in rows))
-        steps = {name: np.zeros((len(rows), longest, n), np.int64) for name, n in (("last", 2), ("place", 3))}
-        phrase, bars, mask = (np.zeros((len(rows), longest), np.int64) for _ in range(3))
-        targets = {name: np.zeros((len(rows), longest), np.int64) for name in ("pitch", "length", "end")}
-        fields, of = np.zeros((len(rows), entries, 4), np.int64), np.zeros((len(rows), entries), np.int64)
-        real = np.zeros((len(rows), entries), bool)
-        for row, (tune, pitch, kept) in enumerate(rows):
-            size = slice(len(tune))
-            place = self._places(tune)
-            last = np.stack([pitch, tune.length - 1], 1)
-            steps["last"][row, size] = np.concatenate([np.full((1, 2), -1), last[:-1]])
-            steps["place"][row, size] = place
-            phrase[row, size], bars[row, size], mask[row, size] = tune.phrase % PHRASES, tune.bar, 1
-            targets["pitch"][row, size], targets["length"][row, size] = pitch, tune.length - 1
-            targets["end"][row, size] = tune.ends
-            count = int(kept.sum())
-            fields[row, :count] = np.concatenate([last, place[:, :2]], 1)[kept]
-            of[row, :count], real[row, :count] = (tune.phrase % PHRASES)[kept], True
-
-        def put(array: np.ndarray) -> Tensor:
-            return torch.from_numpy(array).to(self.device)
-
-        told = Steps(put(steps["last"]), put(steps["place"]), put(phrase), put(bars))
-        wanted = {name: put(value) for name, value in targets.items()}
-        return TuneBatch(Skeleton(put(fields), put(of), put(real)), told, wanted, put(mask > 0))
-
-    def _places(self, tune: PhraseNotes) -> Int[np.ndarray, "tokens 3"]:
-        """Position in the bar, bar in the phrase, and bars left of the phrase, or −1 where that is not told."""
-        first = np.array([int(np.argmax(tune.phrase == number)) for number in tune.phrase], np.int64)
-        begun = tune.start[first] // tune.bar
-        left = np.full(len(tune), -1, np.int64)
-        if self.plan_known:
-            stops = dict(zip(tune.phrase[tune.ends].tolist(), tune.phrase_stop.tolist(), strict=True))
-            stop = np.array([stops[number] for number in tune.phrase.tolist()], np.int64)
-            left = np.minimum((stop - tune.start - 1) // tune.bar, BARS_LEFT - 1)
-        position = tune.start % tune.bar % POSITIONS
-        return np.stack([position, np.minimum(tune.start // tune.bar - begun, BARS_LEFT - 1), left], 1)
+        batch = make_batch(
+            tunes,
+            rng,
+            plan_known=self.plan_known,
+            transposition=self.transposition,
+            skeleton_dropout=self.skeleton_dropout,
+            bare_share=self.bare_share,
+        )
+        return batch.to(self.device)
 
     # Objective --------------------------------------------------------------------------------------------------------
 
@@ -344,6 +265,8 @@ class SmallTunesTransformer(System):
         }
         total = torch.stack(list(parts.values())).sum()
         return Loss(total, int(batch.mask.sum()), {name: float(value.detach()) for name, value in parts.items()})
+
+    # Training ---------------------------------------------------------------------------------------------------------
 
     def stages(self, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
         """One stage on the tunes of pieces, with phrases and skeletons that are found in them."""
@@ -405,7 +328,7 @@ class SmallTunesTransformer(System):
         """
         bar = skeleton.bar
         kept = np.flatnonzero(skeleton.kept)
-        own = self._skeleton(skeleton, begin, stops)
+        own = make_skeleton(skeleton, begin=begin, stops=stops).to(self.device)
         memory = self.network.encode(own)
         forced = {int(skeleton.start[index]): index for index in kept} if hard else {}
         onsets = sorted(forced)
@@ -425,7 +348,7 @@ class SmallTunesTransformer(System):
                         for value in (list(last), place, phrase % PHRASES, bar)
                     )
                 )
-                logits = {name: value[:, -1] for name, value in self._decode(steps, memory, own, caches).items()}
+                logits = {name: value[:, -1] for name, value in self.network.decode(steps, memory, own, caches).items()}
                 border = next((onset for onset in onsets if onset > now), stop)
                 room = min(border, stop) - now
                 draws = torch.rand(2, 1, generator=generator).to(self.device)
@@ -448,22 +371,7 @@ class SmallTunesTransformer(System):
         ends = np.append(np.diff(table[:, 3]) != 0, True)[: len(table)]
         return PhraseNotes(table[:, 0], table[:, 1], table[:, 2], table[:, 3], ends, table[:, 4] > 0, bar)
 
-    def _decode(self, steps: Steps, memory: Tensor, own: Skeleton, caches: list[KeyValueCache]) -> dict[str, Tensor]:
-        return self.network.decode(steps, memory, own, caches)
-
-    def _skeleton(self, tokens: PhraseNotes, begin: int, stops: Sequence[int]) -> Skeleton:
-        """The notes kept, with the phrases that `stops` make."""
-        kept, bar = np.flatnonzero(tokens.kept), tokens.bar
-        starts = np.array([begin, *stops[:-1]], np.int64)
-        start = tokens.start[kept]
-        phrase = np.searchsorted(np.asarray(stops), start, side="right").clip(max=len(stops) - 1)
-        inside = np.minimum(start // bar - starts[phrase] // bar, BARS_LEFT - 1).clip(0)
-        fields = np.stack([tokens.pitch[kept], tokens.length[kept] - 1, start % bar % POSITIONS, inside], 1)
-        real = np.ones((1, len(kept)), bool)
-        if not len(kept):
-            fields, phrase, real = np.zeros((1, 4), np.int64), np.zeros(1, np.int64), np.zeros((1, 1), bool)
-        put = [torch.from_numpy(array).to(self.device) for array in (fields[None], (phrase % PHRASES)[None], real)]
-        return Skeleton(*put)
+    # Tasks ------------------------------------------------------------------------------------------------------------
 
     def elaborate(
         self,
@@ -501,15 +409,9 @@ class SmallTunesTransformer(System):
         begin, stops = phrase_plan(skeleton, line, plan)
         if stops[-1] > MOST_BARS * line.bar:
             raise InputError(f"The tune would have more than {MOST_BARS} bars; ask for fewer.")
-        shift = shift_to_c(key)
-        mean = float(line.pitch.mean()) if len(line) else float(MEAN_PITCH)
-        shift += 12 * round((MEAN_PITCH - mean - shift) / 12) if len(line) else 0
-        pitch = (line.pitch + shift).clip(LOWEST, HIGHEST) - LOWEST + 1
-        every = np.ones(len(line), bool)
-        length = np.minimum(line.stop - line.start, LONGEST)
-        tokens = PhraseNotes(line.start, length, pitch, np.zeros(len(line), np.int64), ~every, every, line.bar)
+        shift = shift_to_register(key, line.pitch)
         made = self.write(
-            tokens,
+            skeleton_tokens(line, shift),
             stops,
             begin=begin,
             generator=torch.Generator().manual_seed(seed),
@@ -529,59 +431,3 @@ class SmallTunesTransformer(System):
             "skeleton_kept": int(made.kept.sum()),
         }
         return Music(score, report)
-
-
-def phrase_plan(score: ScoreTick | None, line: Line, plan: Sequence[int]) -> tuple[int, list[int]]:
-    """Where the first phrase begins and where each ends, in sixteenths: from a plan of bars, else from markers of
-    phrases, else in phrases of four bars.
-
-    Raises:
-        OptionError: a phrase of the plan has no bar, or the skeleton goes on after the plan.
-    """
-    bar = line.bar
-    first = int(line.start[0]) if len(line) else 0
-    begin = first if line.shift else first // bar * bar
-    end = -(-int(line.stop[-1]) // bar) * bar if len(line) else 0
-    if plan:
-        if min(plan) < 1:
-            raise OptionError("Each phrase of the plan needs at least one bar; write it like 4,4,4,4.")
-        origin = -(-begin // bar) * bar if line.shift else begin
-        stops = [origin + int(total) * bar for total in np.cumsum(plan)]
-        if end > stops[-1]:
-            have, need = sum(plan), (end - origin) // bar
-            raise OptionError(f"The plan has {have} bars, but the skeleton goes on for {need}; lengthen the plan.")
-        return begin, stops
-    marked = None if score is None else marked_phrases(score, line)
-    if marked is not None:
-        starts = [int(line.start[note]) for note in marked.starts[1:]]
-        return begin, [*starts, max(end, begin + bar)]
-    stops = list(range(begin // bar * bar + DEFAULT_PHRASE * bar, end, DEFAULT_PHRASE * bar))
-    return begin, [*stops, max(end, begin + bar)]
-
-
-def tunes_of(pieces: Sequence[Piece], most: int) -> list[PhraseNotes]:
-    """The tunes of pieces in the metres known, in C major or A minor, equal ones once."""
-    found: list[PhraseNotes] = []
-    seen: set[bytes] = set()
-    for piece in pieces:
-        if piece.score is None or piece.melody is None or piece.metre not in METRES or len(found) >= most:
-            continue
-        tokens = read_tokens(piece.score, track=piece.melody)
-        if not SHORTEST <= len(tokens) <= LONGEST_TUNE:
-            continue
-        tokens = in_plain_key(tokens, piece.key or find_key(piece.score) or Key(0, "major"))
-        signature = np.stack([tokens.start, tokens.length, tokens.pitch]).tobytes()
-        if signature not in seen:
-            seen.add(signature)
-            found.append(tokens)
-    return found
-
-
-def in_plain_key(tokens: PhraseNotes, key: Key) -> PhraseNotes:
-    """Moved to C major or A minor, and by octaves so that the mean lies around B above middle C."""
-    sounding = tokens.pitch != REST
-    shift = shift_to_c(key)
-    mean = float((tokens.pitch[sounding] + LOWEST - 1).mean()) if sounding.any() else float(MEAN_PITCH)
-    shift += 12 * round((MEAN_PITCH - mean - shift) / 12)
-    pitch = np.where(sounding, (tokens.pitch + shift).clip(1, PITCHES - 1), REST)
-    return PhraseNotes(tokens.start, tokens.length, pitch, tokens.phrase, tokens.ends, tokens.kept, tokens.bar)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from orchestrion.theory.keys import ALL_KEYS, Key
+from orchestrion.theory.plain_key import shift_to_c
 
 STEP = 0.4  # rise of a fifth, at radius 1 (Herremans & Chew 2016; √(2/15) = 0.365 in Chew 2000)
 WEIGHTS = (0.536, 0.274, 0.19)  # of root, fifth and third; of tonic, dominant and subdominant
@@ -50,11 +51,6 @@ def key_position(fifths: int, *, mode: str) -> Float[np.ndarray, " 3"]:
     dominant = MIXED * up["major"] + (1 - MIXED) * up["minor"]
     subdominant = MIXED * down["minor"] + (1 - MIXED) * down["major"]
     return np.array(WEIGHTS) @ np.stack([tonic, dominant, subdominant])
-
-
-def shift_to_c(key: Key) -> int:
-    """Semitones that bring a key to C major or A minor."""
-    return -(key.tonic if key.mode == "major" else key.relative.tonic) % 12
 
 
 def home(key: Key) -> Float[np.ndarray, " 3"]:
