@@ -19,7 +19,7 @@ import torch
 from orchestrion.analysis.self_similarity import agreement, score_similarity
 from orchestrion.analysis.skyline import find_melody_track
 from orchestrion.data.corpus import load_corpus, one_of_each_tune
-from orchestrion.evaluation.conditional import class_probability
+from orchestrion.evaluation.conditional import class_probability, control_correlation
 from orchestrion.evaluation.notes import Notes
 from orchestrion.evaluation.texture import polyphony_rate
 from orchestrion.media.timeline import Timeline
@@ -181,16 +181,9 @@ def _polyphony(score: Any) -> float:
     return polyphony_rate(Notes.from_score(score, resolution=STEPS_A_QUARTER), threshold=2)
 
 
-def _strengths() -> list[float]:
-    return [rate * count for rate in RATES for count in PASSES]
-
-
 def _rank_correlation(figures: dict[str, list[float]], measure: str, number: int) -> float:
-    from scipy.stats import spearmanr
-
     values = [figures[f"rate {rate:g}, pass {count}: {measure}"][number] for rate in RATES for count in PASSES]
-    correlation, _ = spearmanr(_strengths(), values)
-    return float(correlation)
+    return control_correlation([rate * count for rate in RATES for count in PASSES], values)
 
 
 def _report(

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from orchestrion.data.corpus import load_corpus
+from orchestrion.evaluation.conditional import control_correlation
 from orchestrion.evaluation.slice_space import (
     FUNCTIONS,
     SliceSpace,
@@ -66,7 +67,8 @@ def run(
         control = learned(shuffled(texts, seed), seed)
         figures.setdefault("margin of functions, shuffled", []).append(function_margin(chord_distances(control)))
         keys = by_fifths(key_distances(space, [text for text, _ in tests[:key_pieces]]))
-        figures.setdefault("rank correlation of key distance", []).append(_spearman(keys))
+        rising = control_correlation(range(len(keys)), keys.tolist())
+        figures.setdefault("rank correlation of key distance", []).append(rising)
         for gap, value in enumerate(keys, 1):
             figures.setdefault(f"distance of keys {gap} fifths apart", []).append(float(value))
         for size in SUBSPACES:
@@ -211,9 +213,3 @@ def _spread(pieces: Sequence, count: int) -> list:
     """So many pieces, evenly over the corpus."""
     places = np.linspace(0, len(pieces) - 1, min(count, len(pieces))).astype(int)
     return [pieces[int(place)] for place in np.unique(places)]
-
-
-def _spearman(values: np.ndarray) -> float:
-    """Rank correlation of values with their places."""
-    ranks = np.argsort(np.argsort(values))
-    return float(np.corrcoef(np.arange(len(values)), ranks)[0, 1])
