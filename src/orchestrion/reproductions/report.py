@@ -41,6 +41,9 @@ class Claim:
         return sum(self.values) / len(self.values) if self.values else math.nan
 
 
+MOST_LETTERS = 56  # side by side under the bars of a plot; more are written slanted
+
+
 @dataclass(frozen=True, slots=True)
 class Plot:
     """A picture of figures.
@@ -75,7 +78,9 @@ class Plot:
             places = [place + (number - (len(self.series) - 1) / 2) * width for place in range(len(values))]
             axes.bar(places, list(values), width, label=label)
         if self.kind == "bars":
-            axes.set_xticks(range(len(self.x)), [str(name) for name in self.x])
+            names = [str(name) for name in self.x]
+            slanted = sum(map(len, names)) > MOST_LETTERS
+            axes.set_xticks(range(len(names)), names, rotation=20 * slanted, ha="right" if slanted else "center")
         axes.set(title=self.title, xlabel=self.x_label, ylabel=self.y_label)
         axes.grid(axis="y", alpha=0.3)
         if len(self.series) > 1:
