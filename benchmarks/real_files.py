@@ -37,17 +37,18 @@ class Trial:
         run: source, output → result with `files`.
         keeps: timeline of the source, bar of a note → whether it must be kept; None: nothing must.
         suffix: of the result; "" for verbs that only tell something.
+        drums: whether only notes of drums must be kept.
     """
 
     name: str
     run: Callable[[Path, Path], Any]
     keeps: Callable[[Timeline, int], bool] | None
     suffix: str = ".mid"
+    drums: bool = False
 
 
 def trials() -> list[Trial]:
     """All verbs that take a score."""
-    from orchestrion.verbs.arrange import arrange
     from orchestrion.verbs.continue_ import continue_
     from orchestrion.verbs.describe import describe
     from orchestrion.verbs.fade import fade
@@ -55,6 +56,7 @@ def trials() -> list[Trial]:
     from orchestrion.verbs.harmonize import harmonize
     from orchestrion.verbs.infill import infill
     from orchestrion.verbs.paint import paint
+    from orchestrion.verbs.restyle import restyle
     from orchestrion.verbs.skeleton import skeleton
     from orchestrion.verbs.slices import slices
     from orchestrion.verbs.themes import themes
@@ -70,8 +72,22 @@ def trials() -> list[Trial]:
         Trial("continue", lambda s, o: continue_(s, o, bars=4, seed=0), lambda timeline, bar: True),
         Trial("infill", lambda s, o: infill(s, o, bars="2-3", seed=0), lambda timeline, bar: bar not in (1, 2)),
         Trial("harmonize", lambda s, o: harmonize(s, o, seed=0), lambda timeline, bar: True),
-        Trial("arrange", lambda s, o: arrange(s, o, add="strings", seed=0), lambda timeline, bar: True),
+        Trial("restyle", lambda s, o: restyle(s, o, passes=2, seed=0), lambda timeline, bar: True, drums=True),
+        Trial("arrange", add_something, lambda timeline, bar: True),
     ]
+
+
+def add_something(source: Path, output: Path) -> Any:
+    """The first part that the piece lacks."""
+    from orchestrion.verbs.arrange import arrange
+
+    for part in ("strings", "piano", "guitar", "bass"):
+        try:
+            return arrange(source, output, add=part, seed=0)
+        except UserError as error:
+            if "already" not in str(error):
+                raise
+    return arrange(source, output, add="drum", seed=0)
 
 
 def notes(score: Any) -> Counter[tuple[int, ...]]:
@@ -107,6 +123,7 @@ def judge(trial: Trial, source: Path, folder: Path) -> str:
             note: count
             for note, count in notes(before).items()
             if trial.keeps(timeline, int(np.searchsorted(edges, note[0], side="right")) - 1)
+            and (not trial.drums or note[-1] == 128)
         }
     )
     lost = wanted - notes(after)
@@ -126,10 +143,12 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("folder", type=Path)
     options.add_argument("--verbs", help="names with commas; all by default")
+    options.add_argument("--most-bars", type=int, default=10_000, help="leave longer files out")
     options.add_argument("--output", type=Path, help="the table as a file too")
     given = options.parse_args()
     chosen = [t for t in trials() if given.verbs is None or t.name in given.verbs.split(",")]
     files = sorted(given.folder.glob("*.mid"))
+    files = [file for file in files if Timeline.from_score(read_score(file)).n_bars <= given.most_bars]
     found: dict[str, dict[str, str]] = {}
     seconds: dict[str, list[float]] = {trial.name: [] for trial in chosen}
     with tempfile.TemporaryDirectory() as folder:
