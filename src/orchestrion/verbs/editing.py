@@ -57,7 +57,8 @@ def edit(
     asked: dict[str, Any],
     **how: Unpack[Editing],
 ) -> MusicResult:
-    """Reads `source`, lets the system's method `task` work on it with the options `asked`, and writes the result.
+    """Reads `source`, lets the system's method `task` work on it with the options `asked`, and writes the result with a
+    picture of both.
 
     Raises:
         InputError: the source cannot be read or has no notes.
@@ -67,7 +68,8 @@ def edit(
 
     options.check_sampling(how.get("temperature"), None, how.get("n", 1))
     options.check_output(Path(output))
-    return make(verb, task, (read_music(Path(source)),), output, asked, name=Path(source).name, **how)
+    score = read_music(Path(source))
+    return make(verb, task, (score,), output, asked, name=Path(source).name, before=score.copy(), **how)
 
 
 def make(
