@@ -43,9 +43,9 @@ def run(
     folder: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
     *,
-    training_steps: int = 200,
+    training_steps: int = 600,
     training_tunes: int = 800,
-    themes: int = 8,
+    themes: int = 6,
     bars: int = 32,
     melodies: int = 40,
 ) -> Reproduction:
