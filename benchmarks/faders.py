@@ -17,8 +17,8 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from orchestrion.data.corpus import load_corpus
+from orchestrion.representations.segment_edits import choose_tracks
 from orchestrion.representations.segments import cut_segments
-from orchestrion.systems.fading import choose_tracks
 from orchestrion.systems.registry import load
 
 

@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrion.data.piece import Piece
-from orchestrion.errors import InputError, OptionError
+from orchestrion.errors import OptionError
 from orchestrion.evaluation.faders import fader_scores, fader_settings
+from orchestrion.nn.fader_network import FAMILIES
 from orchestrion.nn.mixture_prior import Gaussian, MixturePrior
 from orchestrion.nn.segment_vae import EventDecoder
 from orchestrion.paradigms import gaussian_mixture_vae as gm
 from orchestrion.representations.performance_events import EventVocabulary, StepNote
 from orchestrion.representations.segments import cut_segments
-from orchestrion.systems.fading import choose_tracks
-from orchestrion.systems.music_fadernets import FAMILIES, MusicFaderNets
+from orchestrion.systems.music_fadernets import MusicFaderNets
 from orchestrion.training.fader_segments import FaderBatch, stand_in_arousal
 from orchestrion.training.stage import Share
 
@@ -284,19 +284,6 @@ def test_segments_that_are_too_long_are_kept(trained):
     assert made.report["segments kept"] >= 1
     kept = {note for note in notes_of(made.score, 0) if note[0] < 1920}
     assert kept == {note for note in notes_of(score, 0) if note[0] < 1920}
-
-
-def test_tracks_are_chosen():
-    score = piano()
-    assert choose_tracks(score) == [0]
-    assert choose_tracks(score, ["Flute", "1"]) == [0, 1]
-    with pytest.raises(OptionError, match="no pitched track 'oboe'; there are piano, flute"):
-        choose_tracks(score, ["oboe"])
-    with pytest.raises(OptionError, match="no pitched track 'drums'"):
-        choose_tracks(score, ["drums"])
-    del score.tracks[1], score.tracks[0]
-    with pytest.raises(InputError, match="no pitched notes"):
-        choose_tracks(score)
 
 
 def test_performance_grid_keeps_time_and_loudness():

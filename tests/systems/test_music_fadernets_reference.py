@@ -117,7 +117,7 @@ def test_network(case):
             ):
                 close(decoder(data[symbols], one, shifted=False).log_softmax(1), data[name], tolerance)
         names = [name for name in data if name.startswith("component_logits")]
-        for name, logits in zip(names, case.model.component_logits(z) if names else [], strict=True):
+        for name, logits in zip(names, case.model.network.component_logits(z) if names else [], strict=True):
             torch.testing.assert_close(logits, data[name], rtol=tolerance, atol=1e-2)
             close(logits.softmax(-1), data[name.replace("logits", "probs")], tolerance)
         if "discriminator_rhythm" in data:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -29,6 +31,33 @@ def slope_loss(
     """
     slope = (above - below) / (2 * delta)
     return (0.5 * slope.square() + 0.5 * torch.log(torch.tensor(2 * torch.pi))).mean()
+
+
+def decoded_slope_loss(
+    measure: Callable[[Tensor], Tensor], z: Float[Tensor, "batch dim"], delta: Float[Tensor, " batch"], *, place: int
+) -> Float[Tensor, ""]:
+    """`slope_loss` along one dimension.
+
+    Args:
+        measure: latents → the attribute of what is decoded from them.
+        place: the regularised dimension.
+    """
+    sides = []
+    for sign in (1, -1):
+        moved = z.clone()
+        moved[:, place] += sign * delta
+        sides.append(measure(moved))
+    return slope_loss(sides[0], sides[1], delta)
+
+
+def towards_end(values: Float[Tensor, " batch"], share: float, ends: Float[Tensor, " 2"]) -> Float[Tensor, " batch"]:
+    """Values that go a share of the way to the upper end, or for a negative share to the lower end; what is beyond that
+    end stays."""
+    if share > 0:
+        return values + share * (ends[1] - values).clamp(min=0)
+    if share < 0:
+        return values + share * (values - ends[0]).clamp(min=0)
+    return values
 
 
 def soft_note_density(logits: Float[Tensor, "batch time classes"], note_ons: slice) -> Float[Tensor, " batch"]:

@@ -7,7 +7,9 @@ where there are some, choose the component; elsewhere all count by their weights
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
@@ -46,6 +48,35 @@ def labelled_kl(
     """KL(q(z|x) ‖ p(z|y)) for the labels y, mean over items."""
     held = prior.components(quirks=quirks)
     return mean_kl(q, Gaussian(held.mean[labels], held.scale[labels])).mean()
+
+
+def mixture_divergence(
+    latents: Sequence[Gaussian],
+    z: Sequence[Float[Tensor, "batch dim"]],
+    priors: Sequence[MixturePrior],
+    labels: Int[Tensor, " batch"] | None,
+    *,
+    quirks: str = "none",
+) -> Float[Tensor, ""]:
+    """Of blocks of latents, each with its sample and its prior: `labelled_kl` where there are labels, else `mixture_kl`
+    and `component_kl`."""
+    total = z[0].new_zeros(())
+    for q, one, prior in zip(latents, z, priors, strict=True):
+        if labels is not None:
+            total = total + labelled_kl(q, prior, labels, quirks=quirks)
+            continue
+        logits = prior.component_logits(one)
+        total = total + mixture_kl(q, prior, logits, quirks=quirks)
+        total = total + component_kl(logits, quirks=quirks)
+    return total
+
+
+def normal_divergence(latents: Sequence[Gaussian]) -> Float[Tensor, ""]:
+    """Of blocks of latents whose prior is the standard normal distribution, mean over items."""
+    total = latents[0].mean.new_zeros(())
+    for q in latents:
+        total = total + mean_kl(q, Gaussian(torch.zeros_like(q.mean), torch.ones_like(q.scale))).mean()
+    return total
 
 
 def label_loss(

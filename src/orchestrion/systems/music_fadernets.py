@@ -3,6 +3,8 @@
 Four beats of piano music become two blocks of latents, one for rhythm and one for note density. The first number of
 each block grows with its attribute: a fader. A mixture of two Gaussians, learned from labels of one segment in a
 hundred, says what calm and excited music is like; moving from one mean to the other is the arousal slider.
+The network (section 3.2) lives two floors below (`nn.fader_network`), segments and events in `representations.segments`
+and `representations.performance_events`.
 """
 
 from __future__ import annotations
@@ -13,27 +15,31 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from orchestrion.errors import InputError, OptionError
-from orchestrion.nn.gradient_reversal import reverse_gradient
-from orchestrion.nn.mixture_prior import Gaussian, MixturePrior
-from orchestrion.nn.segment_vae import EventDecoder, Rollout, SequenceEncoder, SymbolDecoder
+from orchestrion.nn.fader_network import FaderNetwork
+from orchestrion.nn.mixture_prior import Gaussian
+from orchestrion.nn.segment_vae import Rollout
 from orchestrion.paradigms import gaussian_mixture_vae as gm
 from orchestrion.paradigms.attribute_regularisation import (
+    decoded_slope_loss,
     ordering_loss,
-    slope_loss,
     soft_note_density,
     soft_rhythm_density,
+    towards_end,
 )
+from orchestrion.paradigms.autoregressive import next_token_loss
 from orchestrion.representations.performance_events import EOS, FIRST, EventVocabulary
+from orchestrion.representations.segment_edits import Faded, choose_tracks
 from orchestrion.representations.segments import Segment
 from orchestrion.systems.card import Card
 from orchestrion.systems.registry import register
 from orchestrion.systems.system import System
 from orchestrion.systems.tasks import Music, Progress
 from orchestrion.training.fader_segments import FaderBatch, FaderData, training_segments
+from orchestrion.training.schedules import ramp
 from orchestrion.training.stage import Loss, Objective, Stage
 
 if TYPE_CHECKING:
@@ -46,125 +52,6 @@ TOKEN_WEIGHT = 5.0  # of the events' cross-entropy beside those of rhythm and no
 SLOPE = 0.01  # Δ of GLSR is one to two of these
 SLOPE_AFTER = 20  # steps of training
 ADVERSARY, ADVERSARY_RISE = 1e-4, 2000  # weight of the discriminators, and the steps it takes to get there
-
-FAMILIES = ("gmvae", "vae", "glsr", "single", "single_gmvae", "cvae", "fader")
-_MIXTURE = ("gmvae", "single_gmvae")
-_BLOCKS = ("gmvae", "vae", "glsr")  # two encoders, and sub-decoders
-
-
-# Network (section 3.2) ------------------------------------------------------------------------------------------------
-
-
-class FaderNetwork(nn.Module):
-    """The network of one family.
-
-    Args:
-        family: "gmvae" (the paper's), "vae" (a standard normal prior), "glsr" (the same network, another regulariser),
-            "single" (one encoder for both faders, after Pati & Lerch), "single_gmvae" (one encoder, no low-level
-            modelling), "cvae" (densities given to encoder and decoder), "fader" (Fader Networks: densities given to
-            the decoder, discriminators on the latent).
-        events, rhythms, counts, keys: classes of events, rhythm symbols, note counts; length of the key vector.
-        hidden, sub_hidden, latent: width of encoders and event decoder, of sub-decoders; dimensions of a block.
-        components: of the mixture.
-        prior_scale: standard deviation of a component.
-        spare: build what the published classes have and never use, so that their checkpoints find a place.
-    """
-
-    def __init__(
-        self,
-        *,
-        family: str,
-        events: int,
-        rhythms: int,
-        counts: int,
-        keys: int,
-        hidden: int,
-        sub_hidden: int,
-        latent: int,
-        components: int,
-        prior_scale: float,
-        spare: bool,
-    ) -> None:
-        super().__init__()
-        if family not in FAMILIES:
-            raise OptionError(f"There is no family {family!r}; choose one of {', '.join(FAMILIES)}.")
-        self.family, self.events, self.latent = family, events, latent
-        self.two_blocks = family in _BLOCKS
-        self.block_size = 2 * latent if family == "single" else latent
-        blocks = 2 if self.two_blocks else 1
-        self.keyed = self.two_blocks or family == "single"
-        densities = 2 if family in ("cvae", "fader") else 0
-        given = events + (densities if family == "cvae" else 0)
-        self.encoders = nn.ModuleList(
-            SequenceEncoder(inputs=given, hidden=hidden, latent=self.block_size) for _ in range(blocks)
-        )
-        if self.two_blocks:
-            self.sub_decoders = nn.ModuleList(
-                SymbolDecoder(symbols=symbols, latent=latent, hidden=sub_hidden) for symbols in (rhythms, counts)
-            )
-        total = blocks * self.block_size + (keys if self.keyed else 0) + densities
-        self.decoder = EventDecoder(classes=events, latent=total, hidden=hidden)
-        if family in _MIXTURE:
-            self.priors = nn.ModuleList(
-                MixturePrior(components=components, dim=latent, scale=prior_scale) for _ in range(blocks)
-            )
-        if family == "fader":
-            self.discriminators = nn.ModuleList(nn.Linear(latent, 1) for _ in range(2))
-            self.dropout = nn.Dropout(0.3)
-        if spare:
-            self.spare = _spare_modules(self, family, events, rhythms, keys, hidden, latent)
-
-    def encode(
-        self, events: Int[Tensor, "batch time"], densities: Float[Tensor, "batch 2"] | None = None
-    ) -> list[Gaussian]:
-        """The Gaussian of each block; `densities` (rhythm, notes) are read by the family "cvae" alone."""
-        x = functional.one_hot(events, self.events).to(self.decoder.out.weight.dtype)
-        if self.family == "cvae":
-            assert densities is not None
-            x = torch.cat([x, densities[:, None].expand(-1, x.shape[1], -1)], -1)
-        return [encoder(x) for encoder in self.encoders]
-
-    def gather(
-        self,
-        z: Sequence[Float[Tensor, "batch dim"]],
-        key: Float[Tensor, "batch keys"] | None = None,
-        densities: Float[Tensor, "batch 2"] | None = None,
-    ) -> Float[Tensor, "batch total"]:
-        """All that the event decoder is given at each step: blocks, then the key or the densities by family."""
-        if self.keyed:
-            assert key is not None
-            return torch.cat([*z, key], 1)
-        if self.family in ("cvae", "fader"):
-            assert densities is not None
-            return torch.cat([*z, densities], 1)
-        return z[0]
-
-    def discriminate(self, z: Float[Tensor, "batch latent"]) -> list[Float[Tensor, "batch 1"]]:
-        """What two discriminators read of rhythm and note density in the latent; its gradient is turned round."""
-        turned = reverse_gradient(z)
-        return [self.dropout(functional.relu(one(turned))) for one in self.discriminators]
-
-
-def _spare_modules(
-    network: FaderNetwork, family: str, events: int, rhythms: int, keys: int, hidden: int, latent: int
-) -> nn.ModuleDict:
-    """Modules of the published class that take no part: a chroma block, classifiers, a second first state."""
-    spare: dict[str, nn.Module] = {}
-    if family in ("gmvae", "vae", "glsr", "cvae", "fader"):
-        spare |= {"class_rhythm": nn.Linear(latent, rhythms), "class_notes": nn.Linear(latent, rhythms)}
-    if network.two_blocks:
-        spare |= {
-            "chroma_encoder": SequenceEncoder(inputs=events, hidden=hidden, latent=latent),
-            "chroma_gru": nn.GRU(latent + keys, hidden, batch_first=True),
-            "chroma_start": nn.Linear(latent, hidden),
-            "chroma_out": nn.Linear(latent, keys),
-        }
-    if family == "single_gmvae":
-        spare["start"] = nn.Linear(latent, hidden)
-    return nn.ModuleDict(spare)
-
-
-# System ---------------------------------------------------------------------------------------------------------------
 
 
 @register("music_fadernets")
@@ -320,7 +207,7 @@ class MusicFaderNets(System):
         z = [one.sample(drawn) for one, drawn in zip(latents, noise, strict=True)]
         given = network.gather(z, batch.key, batch.densities)
         logits = network.decoder(batch.events, given)
-        events = self._event_loss(logits, batch)
+        events = next_token_loss(logits, batch.events)  # PAD counts, as published: it is what stands after EOS
         parts = {"events": float(events.detach())}
         total = events * (1.0 if self.family in ("cvae", "fader") else TOKEN_WEIGHT)
         if network.two_blocks:
@@ -332,10 +219,6 @@ class MusicFaderNets(System):
         for name, one in self.regularisers(batch, z, given).items():
             total, parts[name] = total + one, float(one.detach())
         return Loss(total, len(batch.events), parts)
-
-    def _event_loss(self, logits: Tensor, batch: FaderBatch) -> Tensor:
-        """Cross-entropy of the events. PAD counts, as published: it is what stands after EOS."""
-        return functional.cross_entropy(logits.flatten(0, 1), batch.events.flatten())
 
     def symbol_losses(self, batch: FaderBatch, z: Sequence[Tensor]) -> list[Tensor]:
         """Cross-entropies of rhythm and note counts, told by the sub-decoders from their blocks.
@@ -358,21 +241,9 @@ class MusicFaderNets(System):
 
     def divergence(self, latents: Sequence[Gaussian], z: Sequence[Tensor], labels: Tensor | None) -> Tensor:
         """KL from the prior over all blocks; with a mixture, over components that labels choose or that z suggests."""
-        if self.family not in _MIXTURE:
-            return sum(
-                (gm.mean_kl(q, Gaussian(torch.zeros_like(q.mean), torch.ones_like(q.scale))).mean() for q in latents),
-                start=torch.zeros((), device=self.device),
-            )
-        total = torch.zeros((), device=self.device)
-        for q, one, prior in zip(latents, z, self.network.priors, strict=True):
-            assert isinstance(prior, MixturePrior)
-            if labels is not None:
-                total = total + gm.labelled_kl(q, prior, labels, quirks=self.quirks)
-                continue
-            logits = prior.component_logits(one)
-            total = total + gm.mixture_kl(q, prior, logits, quirks=self.quirks)
-            total = total + gm.component_kl(logits, quirks=self.quirks)
-        return total
+        if self.network.mixed:
+            return gm.mixture_divergence(latents, z, self.network.mixtures, labels, quirks=self.quirks)
+        return gm.normal_divergence(latents)
 
     def regularisers(self, batch: FaderBatch, z: Sequence[Tensor], given: Tensor) -> dict[str, Tensor]:
         """What orders the faders, keeps densities out of the latent, or learns from labels, by family."""
@@ -389,32 +260,28 @@ class MusicFaderNets(System):
             names = ("adversary, rhythm", "adversary, notes")
             for name, read, attribute in zip(names, self.network.discriminate(z[0]), batch.densities.T, strict=True):
                 found[name] = weight * functional.mse_loss(read[:, 0], attribute)
-        if self.family in _MIXTURE and batch.labels is not None:
-            losses = [gm.label_loss(logits, batch.labels, quirks=self.quirks) for logits in self.component_logits(z)]
+        if self.network.mixed and batch.labels is not None:
+            losses = [
+                gm.label_loss(logits, batch.labels, quirks=self.quirks) for logits in self.network.component_logits(z)
+            ]
             found["labels"] = torch.stack(losses).sum()
         return found
-
-    def component_logits(self, z: Sequence[Tensor]) -> list[Tensor]:
-        """[batch, components] of each block: log-weights of low and high arousal."""
-        return [prior.component_logits(one) for prior, one in zip(self.network.priors, z, strict=True)]  # type: ignore[operator]
 
     def slope_losses(self, events: Int[Tensor, "batch time"], given: Float[Tensor, "batch total"]) -> dict[str, Tensor]:
         """GLSR: the slope of densities, estimated from what is decoded on both sides of a fader after true events."""
         ons = slice(FIRST, self.vocabulary.note_offs)
         separators = slice(self.vocabulary.first_shift + 2, self.vocabulary.first_velocity)
+
+        def rhythm(moved: Tensor) -> Tensor:
+            return soft_rhythm_density(self.network.decoder(events, moved), ons, separators, quirks=self.quirks)
+
+        def notes(moved: Tensor) -> Tensor:
+            return soft_note_density(self.network.decoder(events, moved), ons)
+
         found = {}
-        for name, block in (("slope, rhythm", RHYTHM), ("slope, notes", NOTES)):
+        for name, block, density in (("slope, rhythm", RHYTHM, rhythm), ("slope, notes", NOTES, notes)):
             delta = (1 + torch.rand(len(given), device=given.device)) * SLOPE
-            sides = []
-            for sign in (1, -1):
-                moved = given.clone()
-                moved[:, block * self.network.latent] += sign * delta
-                logits = self.network.decoder(events, moved)
-                if block == RHYTHM:
-                    sides.append(soft_rhythm_density(logits, ons, separators, quirks=self.quirks))
-                else:
-                    sides.append(soft_note_density(logits, ons))
-            found[name] = slope_loss(sides[0], sides[1], delta)
+            found[name] = decoded_slope_loss(density, given, delta, place=block * self.network.latent)
         return found
 
     # Training (section 4.1) -------------------------------------------------------------------------------------------
@@ -435,21 +302,19 @@ class MusicFaderNets(System):
         def validate() -> dict[str, float]:
             return self.measured(held_out if len(held_out) else data)
 
-        steps = self.training_steps
-        floor = self.last_learning_rate / self.learning_rate
-
-        def schedule(step: int) -> float:
-            return floor ** min(step / steps, 1.0)
-
         objective = Objective(
-            "vae", self.loss, _used(self), lambda p: torch.optim.Adam(p, lr=self.learning_rate), schedule=schedule
+            name="vae",
+            loss=self.loss,
+            parameters=[value for name, value in self.named_parameters() if ".spare." not in name],
+            optimiser=lambda parameters: torch.optim.Adam(parameters, lr=self.learning_rate),
+            schedule=ramp(1.0, self.last_learning_rate / self.learning_rate, self.training_steps, logarithmic=True),
         )
         return [
             Stage(
-                "vae",
-                steps,
-                data.batch,
-                [objective],
+                name="vae",
+                steps=self.training_steps,
+                data=data.batch,
+                objectives=[objective],
                 validate=validate,
                 validate_every=500,
                 start=lambda: self.measure_scale(data),
@@ -472,7 +337,7 @@ class MusicFaderNets(System):
             segments,
             batch_size=self.batch_size,
             labelled_batch=self.labelled_batch,
-            labelled_every=self.labelled_every if self.family in _MIXTURE else 0,
+            labelled_every=self.labelled_every if self.network.mixed else 0,
             labels=self.labels,
             longest=self.longest,
             device=lambda: self.device,
@@ -494,10 +359,10 @@ class MusicFaderNets(System):
             counted = batch.events > 0
             right += int((logits.argmax(-1) == batch.events)[counted].sum())
             seen += int(counted.sum())
-            faders.append(self.faders(z))
+            faders.append(self.network.faders(z))
             densities.append(batch.densities)
-            if self.family in _MIXTURE:
-                classes.append(torch.stack(self.component_logits(z)).argmax(-1) == batch.truth)
+            if self.network.mixed:
+                classes.append(torch.stack(self.network.component_logits(z)).argmax(-1) == batch.truth)
         found = {"events right": right / max(seen, 1)}
         for name, column in (("rhythm", RHYTHM), ("notes", NOTES)):
             x, y = torch.cat(faders)[:, column], torch.cat(densities)[:, column]
@@ -507,10 +372,6 @@ class MusicFaderNets(System):
             found["arousal right"] = float(torch.cat(classes, 1).float().mean())
         return found
 
-    def faders(self, z: Sequence[Tensor]) -> Float[Tensor, "batch 2"]:
-        """The two numbers that are faders."""
-        return z[0][:, :2] if not self.network.two_blocks else torch.stack([z[0][:, 0], z[1][:, 0]], 1)
-
     def measure_scale(self, data: FaderData) -> None:
         """Sets the deviations of the densities over the training segments, by which those of music are divided."""
         self.attribute_scale.copy_(data.scale)
@@ -519,11 +380,11 @@ class MusicFaderNets(System):
     def measure_range(self, data: FaderData) -> None:
         """Sets the ends of the faders: where all but one in two hundred training segments lie."""
         means = [self.network.encode(batch.events, batch.densities) for batch in data.all()]
-        found = torch.cat([self.faders([one.mean for one in latents]) for latents in means])
+        found = torch.cat([self.network.faders([one.mean for one in latents]) for latents in means])
         ends = torch.quantile(found.float(), torch.tensor([0.005, 0.995], device=found.device), dim=0)
         self.fader_range.copy_(ends.T)
 
-    # Faders (section 4.2) and arousal (section 5) ---------------------------------------------------------------------
+    # Sampling: faders (section 4.2) and arousal (section 5) -----------------------------------------------------------
 
     def move(
         self, z: Sequence[Tensor], *, rhythm: float = 0.0, density: float = 0.0, arousal: float = 0.0
@@ -536,22 +397,17 @@ class MusicFaderNets(System):
         Raises:
             OptionError: the family has no such slider.
         """
-        if arousal and self.family not in _MIXTURE:
+        if arousal and not self.network.mixed:
             raise OptionError(f"The family {self.family!r} has learned no arousal; use 'gmvae'.")
         if (rhythm or density) and self.family not in ("gmvae", "vae", "glsr", "single"):
             raise OptionError(f"The family {self.family!r} has no faders in its latents; use 'gmvae'.")
         moved = [one.clone() for one in z]
         if arousal:
-            for one, prior in zip(moved, self.network.priors, strict=True):
-                assert isinstance(prior, MixturePrior)
+            for one, prior in zip(moved, self.network.mixtures, strict=True):
                 one += arousal * (prior.mean[1] - prior.mean[0])
         for block, value in ((RHYTHM, rhythm), (NOTES, density)):
             held, place = (moved[0], block) if not self.network.two_blocks else (moved[block], 0)
-            low, high = self.fader_range[block]
-            if value > 0:
-                held[:, place] += value * (high - held[:, place]).clamp(min=0)
-            elif value < 0:
-                held[:, place] += value * (held[:, place] - low).clamp(min=0)
+            held[:, place] = towards_end(held[:, place], value, self.fader_range[block])
         return moved
 
     @torch.inference_mode()
@@ -572,6 +428,8 @@ class MusicFaderNets(System):
         return self.network.decoder.roll_out(
             given, steps=self.longest, end=EOS, choose=draw if temperature > 0 else None
         )
+
+    # Tasks ------------------------------------------------------------------------------------------------------------
 
     @torch.inference_mode()
     def fade(
@@ -597,8 +455,6 @@ class MusicFaderNets(System):
         Raises:
             OptionError: there is no such track, or the family has no such slider.
         """
-        from orchestrion.systems.fading import Faded, choose_tracks
-
         chosen = choose_tracks(score, tracks)
         faded = Faded.from_score(score, chosen, self.vocabulary, self.grid)
         known = [segment for segment in faded.segments if len(self.ids(segment)) <= self.longest]
@@ -618,8 +474,3 @@ class MusicFaderNets(System):
                 progress(done, len(known))
         sliders = {"rhythm": rhythm, "density": density, "arousal": arousal}
         return Music(faded.score(), {**faded.report(), "sliders": sliders})
-
-
-def _used(system: MusicFaderNets) -> list[nn.Parameter]:
-    """Parameters that take part in the training."""
-    return [value for name, value in system.named_parameters() if ".spare." not in name]
