@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from orchestrion.media.timeline import Timeline
+from orchestrion.theory.self_similarity import novelty
 
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
@@ -19,6 +20,9 @@ SIZE = 512  # cells along each side of a matrix that is compared
 NEAR = 10.0  # s to both sides over which a novelty is compared with its mean
 APART = 7.0  # s between two borders
 LEAST = 1.35  # times the mean that a border must stand out
+FRAMES = 10  # a second, of the chroma in which borders are found
+KERNEL = 10  # s to either side of a border
+LONGEST = 1800  # s in which borders are looked for: the matrix grows with the square
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +150,24 @@ def find_borders(
 def strongest(peaks: Sequence[int] | np.ndarray, novelty: Float[np.ndarray, " frames"], count: int) -> list[int]:
     """The `count` peaks of the greatest novelty, in the order of time."""
     return sorted(sorted((int(one) for one in peaks), key=lambda one: -novelty[one])[:count])
+
+
+def strongest_borders(
+    onset: Sequence[float],
+    duration: Sequence[float],
+    pitch: Sequence[int],
+    velocity: Sequence[float],
+    *,
+    count: int,
+) -> list[float]:
+    """Seconds at which the `count` clearest sections of a performance begin, in the order of time, by Foote's novelty
+    of its chroma; none in what is shorter than four seconds or longer than half an hour.
+
+    Args:
+        onset, duration, pitch, velocity: of each note, as of `note_chroma`.
+    """
+    chroma = note_chroma(onset, duration, pitch, velocity, rate=FRAMES)
+    if count < 1 or not 4 * FRAMES <= chroma.shape[1] <= LONGEST * FRAMES:
+        return []
+    curve = np.maximum(novelty(cosine_matrix(chroma), width=KERNEL * FRAMES), 0.0)
+    return [frame / FRAMES for frame in strongest(find_borders(curve, 1 / FRAMES), curve, count)]

@@ -1,4 +1,4 @@
-"""BERT (Devlin et al. 2019) as encoder, as causal decoder with a memory, and as classifier of sequences."""
+"""BERT (Devlin et al. 2019) as encoder, as causal decoder with a memory, as both together, and as classifier."""
 
 from __future__ import annotations
 
@@ -142,6 +142,54 @@ class BertDecoder(nn.Module):
 
     def _head(self, x: Float[Tensor, "batch time width"]) -> Float[Tensor, "batch time classes"]:
         return self.output(self.transform_norm(functional.gelu(self.transform(x))))
+
+
+class BertEncoderDecoder(nn.Module):
+    """Two BERTs: the decoder writes a sequence and attends to what the encoder has read.
+
+    Args:
+        vocabulary_size, width, num_heads, feed_forward, dropout: sizes of both.
+        encoder_layers, decoder_layers, encoder_length, decoder_length: of each.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocabulary_size: int,
+        width: int,
+        num_heads: int,
+        feed_forward: int,
+        encoder_layers: int,
+        decoder_layers: int,
+        encoder_length: int,
+        decoder_length: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.encoder = BertEncoder(
+            vocabulary_size=vocabulary_size,
+            width=width,
+            num_layers=encoder_layers,
+            num_heads=num_heads,
+            feed_forward=feed_forward,
+            max_length=encoder_length,
+            dropout=dropout,
+        )
+        self.decoder = BertDecoder(
+            vocabulary_size=vocabulary_size,
+            width=width,
+            num_layers=decoder_layers,
+            num_heads=num_heads,
+            feed_forward=feed_forward,
+            max_length=decoder_length,
+            dropout=dropout,
+        )
+
+    def forward(
+        self, tokens: Int[Tensor, "batch time"], written: Int[Tensor, "batch steps"], real: Bool[Tensor, "batch time"]
+    ) -> Float[Tensor, "batch steps classes"]:
+        """Logits after each written token; `real` is False at the encoder's padding."""
+        return self.decoder(written, self.encoder(tokens, real), real)
 
 
 class BertClassifier(nn.Module):

@@ -3,6 +3,7 @@ right and lets a network write each anew, so that later ones see what became of 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Collection, Sequence
 
 from orchestrion.representations.corruptions import (
@@ -11,6 +12,7 @@ from orchestrion.representations.corruptions import (
     corrupt,
     cut_at_last_break,
     encoder_tokens,
+    skyline,
 )
 from orchestrion.representations.performance_tokens import Item, Token
 
@@ -81,3 +83,36 @@ def refine(
             tokens = cut_at_last_break(tokens)
         refined[place] = write(place, tokens)
     return refined
+
+
+def write_around(
+    segments: Sequence[Sequence[Item]], write: Write, *, genre: str, before: int, after: int
+) -> list[list[Item]]:
+    """A pass in which each segment that holds something is written from its skyline, so that a melody gets harmony.
+
+    Args:
+        before, after: segments of context.
+    """
+    made = [list(segment) for segment in segments]
+    for place, segment in enumerate(made):
+        if segment:
+            spoiled = ["skyline", genre, *skyline(segment, random.Random(0))]
+            made[place] = write(place, encoder_tokens(made, place, spoiled, before=before, after=after)) or segment
+    return made
+
+
+def write_gap(
+    segments: Sequence[Sequence[Item]], places: Sequence[int], write: Write, *, genre: str, before: int, after: int
+) -> dict[int, list[Item]]:
+    """Segments of a gap from left to right, each from nothing but its neighbours.
+
+    Args:
+        places: of the gap, without holes.
+        before, after: segments of context; what comes after is shown to the last of the gap alone, as published.
+    """
+    held = [list(segment) for segment in segments]
+    for place in places:
+        shown = after if place == places[-1] else 0
+        spoiled: list[Token] = ["whole_mask", genre, "mask"]
+        held[place] = write(place, encoder_tokens(held, place, spoiled, before=before, after=shown))
+    return {place: held[place] for place in places}

@@ -191,3 +191,17 @@ def mark_near_end(segments: Sequence[Sequence[Item]], *, tokens: int = 100) -> l
     if marked:
         marked[0].insert(0, NEAR_END)
     return marked
+
+
+def without_doubles(segment: Sequence[Item], tune: Sequence[Item]) -> list[Item]:
+    """Notes of a segment that the tune does not have at the same time."""
+    held = [item for item in tune if isinstance(item, TimedNote)]
+    return [
+        note
+        for note in segment
+        if isinstance(note, TimedNote)
+        and not any(
+            one.pitch == note.pitch and one.onset < note.onset + note.duration and note.onset < one.onset + one.duration
+            for one in held
+        )
+    ]

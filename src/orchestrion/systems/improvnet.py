@@ -16,17 +16,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
 
-from orchestrion.analysis.self_similarity import cosine_matrix, find_borders, note_chroma, strongest
+from orchestrion.analysis.self_similarity import strongest_borders
 from orchestrion.analysis.skyline import find_melody_track
 from orchestrion.errors import InputError, OptionError
-from orchestrion.nn.bert import BertDecoder, BertEncoder
+from orchestrion.nn.bert import BertEncoderDecoder
 from orchestrion.nn.cache import LayerCache
 from orchestrion.paradigms.autoregressive import next_token_loss, sample
-from orchestrion.paradigms.corruption_refinement import RECIPE, refine
-from orchestrion.representations.corruptions import encoder_tokens, skyline
+from orchestrion.paradigms.corruption_refinement import RECIPE, refine, write_around, write_gap
+from orchestrion.representations.corruptions import skyline
 from orchestrion.representations.onset_constraint import OnsetConstraint
 from orchestrion.representations.performance_score import PerformedScore
 from orchestrion.representations.performance_tokens import (
@@ -37,12 +35,12 @@ from orchestrion.representations.performance_tokens import (
     TimedNote,
     Token,
     read_notes,
+    without_doubles,
 )
 from orchestrion.systems.card import Card
 from orchestrion.systems.registry import register
 from orchestrion.systems.system import System
 from orchestrion.systems.tasks import Music, Progress
-from orchestrion.theory.self_similarity import novelty
 from orchestrion.training.performance_segments import PerformanceSegments, RestoreBatch, nearest
 from orchestrion.training.stage import Loss, Objective, Stage, warmup_cosine
 
@@ -53,63 +51,10 @@ if TYPE_CHECKING:
 
 FIRST_KEPT = 2  # segments
 PEAKS = 0.05  # protected borders a segment
-FRAMES = 10  # a second, of the chroma in which borders are found
-KERNEL = 10  # s to either side of a border
 LEFT, RIGHT_OF_MELODY, LEFT_OF_GAP = 5, 2, 4  # segments of context
 TOP_K = 50
 HARMONY_PASSES = 5
 VALIDATION_ITEMS = 24
-
-# Network (section III) ------------------------------------------------------------------------------------------------
-
-
-class ImprovNetwork(nn.Module):
-    """Two BERTs: the encoder reads a spoiled segment with its neighbours, the decoder writes the segment.
-
-    Args:
-        vocabulary_size, width, num_heads, feed_forward, dropout: sizes of both.
-        encoder_layers, decoder_layers, encoder_length, decoder_length: of each.
-    """
-
-    def __init__(
-        self,
-        *,
-        vocabulary_size: int,
-        width: int,
-        num_heads: int,
-        feed_forward: int,
-        encoder_layers: int,
-        decoder_layers: int,
-        encoder_length: int,
-        decoder_length: int,
-        dropout: float,
-    ) -> None:
-        super().__init__()
-        self.encoder = BertEncoder(
-            vocabulary_size=vocabulary_size,
-            width=width,
-            num_layers=encoder_layers,
-            num_heads=num_heads,
-            feed_forward=feed_forward,
-            max_length=encoder_length,
-            dropout=dropout,
-        )
-        self.decoder = BertDecoder(
-            vocabulary_size=vocabulary_size,
-            width=width,
-            num_layers=decoder_layers,
-            num_heads=num_heads,
-            feed_forward=feed_forward,
-            max_length=decoder_length,
-            dropout=dropout,
-        )
-
-    def forward(
-        self, tokens: Int[Tensor, "batch time"], written: Int[Tensor, "batch steps"], real: Bool[Tensor, "batch time"]
-    ) -> Float[Tensor, "batch steps classes"]:
-        """Logits after each written token; `real` is False at the encoder's padding."""
-        return self.decoder(written, self.encoder(tokens, real), real)
-
 
 # System ---------------------------------------------------------------------------------------------------------------
 
@@ -213,7 +158,7 @@ class ImprovNet(System):
         self.transpose, self.most_pieces, self.batch_size = transpose, most_pieces, batch_size
         self.training_steps, self.learning_rate, self.warmup = training_steps, learning_rate, warmup
         self.weight_decay, self.precision, self.quirks = weight_decay, precision, quirks
-        self.network = ImprovNetwork(
+        self.network = BertEncoderDecoder(
             vocabulary_size=vocabulary_size or len(self.vocabulary),
             width=width,
             num_heads=num_heads,
@@ -318,22 +263,15 @@ class ImprovNet(System):
 
     def protect(self, held: PerformedScore, share: float = PEAKS) -> set[int]:
         """Segments in which a section begins, as chroma and Foote's novelty find it, `share` of all, rounded up."""
-        notes = held.notes
-        chroma = note_chroma(
+        notes, found = held.notes, set()
+        for second in strongest_borders(
             [(note.onset - held.start) / 1000 for note in notes],
             [note.duration / 1000 for note in notes],
             [note.pitch for note in notes],
             [note.velocity for note in notes],
-            rate=FRAMES,
-        )
-        if share <= 0 or chroma.shape[1] < 4 * FRAMES or chroma.shape[1] > 3600 * FRAMES // 2:
-            return set()
-        curve = np.maximum(novelty(cosine_matrix(chroma), width=KERNEL * FRAMES), 0.0)
-        chosen = strongest(find_borders(curve, 1 / FRAMES), curve, math.ceil(share * held.count))
-        found = set()
-        for frame in chosen:
-            ms = held.start + 1000 * frame / FRAMES
-            after = next((note.onset for note in notes if note.onset >= ms), None)
+            count=math.ceil(share * held.count),
+        ):
+            after = next((note.onset for note in notes if note.onset >= held.start + 1000 * second), None)
             if after is not None:
                 found.add(held.place_of(after))
         return found
@@ -444,7 +382,7 @@ class ImprovNet(System):
             )
             if progress is not None:
                 progress(number + 1, passes)
-        new = {place: _without_double(segment, tune[place]) for place, segment in enumerate(segments)}
+        new = {place: without_doubles(segment, tune[place]) for place, segment in enumerate(segments)}
         made = held.written(new, keep=True, name="harmony")
         return Music(made, {"melody": names[track], "genre": genre, "passes": passes})
 
@@ -564,19 +502,14 @@ class ImprovNet(System):
         constrained: bool,
     ) -> list[list[Item]]:
         """One pass in which each segment that has notes is written from its skyline."""
-        made = [list(segment) for segment in segments]
-        after = min(RIGHT_OF_MELODY, self.context)
-        for place, segment in enumerate(made):
-            if not segment:
-                continue
-            spoiled = ["skyline", genre, *skyline(segment, random.Random(0))]
-            tokens = encoder_tokens(made, place, spoiled, before=min(LEFT, self.context), after=after)
+
+        def write(place: int, tokens: list[Token]) -> list[Item]:
             constraint = OnsetConstraint(self.vocabulary) if constrained else None
-            written = self.write(
-                tokens, generator=_generator(*seed, place), temperature=temperature, constraint=constraint
-            )
-            made[place] = written or segment
-        return made
+            generator = _generator(*seed, place)
+            return self.write(tokens, generator=generator, temperature=temperature, constraint=constraint)
+
+        before, after = min(LEFT, self.context), min(RIGHT_OF_MELODY, self.context)
+        return write_around(segments, write, genre=genre, before=before, after=after)
 
     def _fill(
         self,
@@ -589,24 +522,17 @@ class ImprovNet(System):
         right: int,
         progress: Progress | None,
     ) -> dict[int, list[Item]]:
-        """Segments of a gap from left to right, each from nothing but its neighbours."""
-        segments = [list(segment) for segment in held.segments]
-        written: dict[int, list[Item]] = {}
-        for number, place in enumerate(places):
-            after = right if place == places[-1] else 0
-            tokens = encoder_tokens(
-                segments,
-                place,
-                ["whole_mask", genre, "mask"],
-                before=min(LEFT_OF_GAP, self.context),
-                after=min(after, self.context),
-            )
+        """Segments of a gap from left to right; `right` segments of context are shown to the last."""
+
+        def write(place: int, tokens: list[Token]) -> list[Item]:
+            number, left = place - places[0], span[1] - held.begin_of(place)
             new = self.write(tokens, generator=_generator(seed, number, place), temperature=temperature)
-            left = span[1] - held.begin_of(place)
-            segments[place] = written[place] = [note for note in new if not isinstance(note, str) and note.onset < left]
             if progress is not None:
                 progress(number + 1, len(places))
-        return written
+            return [note for note in new if not isinstance(note, str) and note.onset < left]
+
+        before, after = min(LEFT_OF_GAP, self.context), min(right, self.context)
+        return write_gap(held.segments, places, write, genre=genre, before=before, after=after)
 
 
 def _generator(seed: int, number: int, place: int) -> torch.Generator:
@@ -617,17 +543,3 @@ def _generator(seed: int, number: int, place: int) -> torch.Generator:
 def _only_track(score: ScoreTick) -> int | None:
     pitched = [number for number, track in enumerate(score.tracks) if not track.is_drum and len(track.notes)]
     return pitched[0] if len(pitched) == 1 else None
-
-
-def _without_double(segment: Sequence[Item], tune: Sequence[Item]) -> list[Item]:
-    """Notes of a segment that the tune does not have at the same time."""
-    held = [item for item in tune if isinstance(item, TimedNote)]
-    return [
-        note
-        for note in segment
-        if isinstance(note, TimedNote)
-        and not any(
-            one.pitch == note.pitch and one.onset < note.onset + note.duration and note.onset < one.onset + one.duration
-            for one in held
-        )
-    ]
