@@ -5,6 +5,7 @@ import torch
 
 from orchestrion.nn.attention_rnn import AttentionRNNLayer
 from orchestrion.nn.frame_tier import FrameTier
+from orchestrion.nn.hierarchical_rnn import HierarchicalRNN, TierStepper
 from orchestrion.nn.recurrent import GRULayer, LSTMLayer, RecurrentStack, recurrent_layer
 
 
@@ -94,3 +95,26 @@ def test_tier_spreads_a_frame_and_adds_what_is_above():
         FrameTier(inputs=3, width=4, frame=2, spread=2)(x, above)
     with pytest.raises(ValueError, match="lstm or gru"):
         recurrent_layer("elman", inputs=1, width=1)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"tiers": 2, "frame": 4},
+        {"tiers": 3, "frame": 2, "big_frame": 8, "residual": True},
+        {"tiers": 1, "elapsed": 0, "attention": True, "frame": 4},
+        {"tiers": 1, "elapsed": 0},
+    ],
+    ids=str,
+)
+def test_tiers_one_by_one_are_all_at_once(sizes):
+    plain = {"frame": 16, "big_frame": 16, "elapsed": 16, "residual": False, "attention": False}
+    layers = {"width": 12, "num_layers": 2, "kind": "lstm", "dropout": 0.5, "embed_frames": False}
+    network = HierarchicalRNN(inputs=20, **{**layers, **plain, **sizes}).eval()
+    x = torch.randn(2, 24, 20)
+    passed = torch.randint(16, (24 - network.lead,))
+    whole = network.hidden(x, passed.expand(2, -1) if network.elapsed else None)
+    stepper = TierStepper(network)
+    for number in range(24 - network.lead):
+        now = stepper(x[:, : network.lead + number], int(passed[number]))
+        torch.testing.assert_close(now[:, 0], whole[:, number], rtol=1e-4, atol=1e-5)

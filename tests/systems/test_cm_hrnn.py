@@ -6,13 +6,15 @@ import torch
 
 from orchestrion.data.piece import Piece
 from orchestrion.errors import InputError, OptionError
+from orchestrion.nn.hierarchical_rnn import TierStepper
 from orchestrion.representations.leads import lead_score
 from orchestrion.representations.melody_events import Lead, bar_lengths, chord_class, from_classes
-from orchestrion.systems.cm_hrnn import CMHRNN, EventStepper, leads
+from orchestrion.systems.cm_hrnn import CMHRNN
 from orchestrion.systems.registry import load
 from orchestrion.theory.chords import Chord, ChordSpan
 from orchestrion.theory.harmony import MelodyNote
 from orchestrion.theory.keys import Key
+from orchestrion.training.plain_melodies import leads
 from orchestrion.training.stage import Share
 
 
@@ -81,35 +83,11 @@ def test_without_chords_in_its_rows_they_change_nothing():
 
 def test_time_that_has_passed_changes_what_comes(tiny):
     rows = torch.randn(1, 8, tiny.network.events.in_channels)
-    told = [EventStepper(tiny.network)(rows, passed).duration for passed in (3, 15)]
+    told = [TierStepper(tiny.network)(rows, passed) for passed in (3, 15)]
     assert not torch.allclose(*told)
     torch.manual_seed(0)
     deaf = CMHRNN.from_preset("mini", width=16, elapsed=False).eval()
-    assert torch.equal(*[EventStepper(deaf.network)(rows, passed).duration for passed in (3, 15)])
-
-
-@pytest.mark.parametrize(
-    "sizes",
-    [
-        {"tiers": 2, "frame": 4},
-        {"tiers": 3, "frame": 2, "big_frame": 8, "residual": True},
-        {"tiers": 1, "elapsed": False, "attention": True, "frame": 4},
-        {"tiers": 1, "elapsed": False},
-    ],
-    ids=str,
-)
-def test_one_by_one_is_all_at_once(sizes):
-    torch.manual_seed(0)
-    network = CMHRNN(width=12, **sizes).eval().network
-    x = torch.randn(2, 24, 246)
-    passed = torch.randint(16, (24 - network.lead,)) if network.elapsed else torch.zeros(24, dtype=torch.long)
-    told = passed.expand(2, -1) if network.elapsed else None
-    whole = network(x, told)
-    stepper = EventStepper(network)
-    for number in range(24 - network.lead):
-        now = stepper(x[:, : network.lead + number], int(passed[number]))
-        torch.testing.assert_close(now.note[:, 0], whole.note[:, number], rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(now.bar[:, 0], whole.bar[:, number], rtol=1e-4, atol=1e-5)
+    assert torch.equal(*[TierStepper(deaf.network)(rows, passed) for passed in (3, 15)])
 
 
 def example(key="G major", metre=(4, 4)):

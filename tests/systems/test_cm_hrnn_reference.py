@@ -24,8 +24,9 @@ from orchestrion.representations.melody_events import (
     from_classes,
     success_bar_ratio,
 )
-from orchestrion.systems.cm_hrnn import CMHRNN, EventBatch
+from orchestrion.systems.cm_hrnn import CMHRNN
 from orchestrion.theory.chords import INTERVALS
+from orchestrion.training.event_windows import EventBatch
 
 
 def each(file):

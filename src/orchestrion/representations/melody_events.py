@@ -93,7 +93,7 @@ def cut_melody(
     last = lines[-1][1] if lines else 0
     if last < end:
         lines.append((last, end, REST))
-    changes = _chord_steps(chords, end)
+    changes = _changes(chords, end)
     events = []
     for start, stop, note in lines:
         position, kind = start, note
@@ -114,11 +114,17 @@ def _on_grid(time: float) -> int:
     return int(steps)
 
 
-def _chord_steps(chords: Sequence[ChordSpan], end: int) -> list[tuple[int, int]]:
-    """(sixteenth, class) of each change of chord, from 0."""
-    classes = np.zeros(max(end, 1), int)
+def chord_steps(chords: Sequence[ChordSpan], sixteenths: int) -> Int[np.ndarray, " sixteenths"]:
+    """The class of the chord at each sixteenth."""
+    classes = np.zeros(sixteenths, np.int64)
     for span in chords:
         classes[max(round(span.start * STEPS), 0) : max(round(span.end * STEPS), 0)] = chord_class(span.chord)
+    return classes
+
+
+def _changes(chords: Sequence[ChordSpan], end: int) -> list[tuple[int, int]]:
+    """(sixteenth, class) of each change of chord, from 0."""
+    classes = chord_steps(chords, max(end, 1))
     places = [0, *(np.flatnonzero(np.diff(classes)) + 1).tolist()]
     return [(place, int(classes[place])) for place in places]
 

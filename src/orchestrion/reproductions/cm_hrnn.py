@@ -33,8 +33,9 @@ from orchestrion.representations.melody_events import (
 )
 from orchestrion.reproductions.paper_table import PaperRow, PaperTable
 from orchestrion.reproductions.report import Claim, Plot, Reproduction
-from orchestrion.systems.cm_hrnn import CMHRNN, leads
+from orchestrion.systems.cm_hrnn import CMHRNN
 from orchestrion.systems.registry import load
+from orchestrion.training.plain_melodies import leads
 from orchestrion.training.trainer import Trainer
 
 if TYPE_CHECKING:

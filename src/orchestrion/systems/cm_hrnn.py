@@ -13,34 +13,24 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
 from orchestrion.errors import InputError, OptionError
-from orchestrion.nn.attention_rnn import AttentionRNNLayer
-from orchestrion.nn.frame_tier import FrameTier
-from orchestrion.nn.recurrent import RecurrentStack, State, recurrent_layer
+from orchestrion.nn.hierarchical_rnn import HierarchicalRNN, TierStepper
 from orchestrion.paradigms.autoregressive import choose
-from orchestrion.representations.leads import (
-    from_plain_key,
-    key_of_chords,
-    lead_score,
-    to_plain_key,
-    track_line,
-)
+from orchestrion.representations.leads import from_plain_key, key_of_chords, lead_score, to_plain_key
 from orchestrion.representations.melody_events import (
     FOREIGN,
     LONGEST,
     STEPS,
     SUSTAIN,
     Lead,
-    chord_class,
-    cut_melody,
+    chord_steps,
     elapsed_classes,
     from_classes,
     join_events,
-    to_classes,
 )
 from orchestrion.systems.card import Card
 from orchestrion.systems.registry import register
@@ -48,6 +38,7 @@ from orchestrion.systems.system import System
 from orchestrion.systems.tasks import Music, Progress
 from orchestrion.theory.chords import ChordSpan
 from orchestrion.theory.keys import Key
+from orchestrion.training.event_windows import EventBatch, make_windows, melody_classes, metres_to_learn
 from orchestrion.training.stage import Loss, Objective, Stage, warmup_cosine
 
 if TYPE_CHECKING:
@@ -55,22 +46,7 @@ if TYPE_CHECKING:
 
 METRE = (4, 4)
 MOST_QUARTERS = 4 * 512.0
-MOST_TRIED = 64  # pieces; larger sets are taken to hold some in 4/4
 MOST_LEADS = 6000  # of the corpus; several versions of a tune have the same melody
-FULL_BAR = LONGEST - 1  # class of the time that has passed when a bar is full
-
-_TRAINED_SMALL: dict[str, Any] = {
-    "frame": 8,
-    "width": 96,
-    "embed_frames": True,
-    "padded_start": True,
-    "dropout": 0.2,
-    "window": 80,
-    "batch_size": 32,
-    "training_steps": 1600,
-    "learning_rate": 2e-3,
-    "epsilon": 1e-8,
-}
 
 
 # Network (section IV) -------------------------------------------------------------------------------------------------
@@ -104,71 +80,17 @@ class EventHeads(nn.Module):
         return EventLogits(self.bar(duration), duration, self.note(x))
 
 
-class HierarchicalRNN(nn.Module):
-    """Tiers over event rows, or a flat recurrent network as a baseline.
+class EventNetwork(HierarchicalRNN):
+    """The tiers with the heads of the fields.
 
     Args:
-        inputs: channels of a row.
-        tiers: 3, 2, or 1 for the flat network.
-        frame, big_frame: events read at once by the middle and the top tier.
-        width, num_layers, kind, dropout: of the recurrent layers.
-        elapsed: classes of the time that has passed of the bar; 0: it is not told.
-        residual: whether the top tier's vectors are added to the middle tier's output too.
-        embed_frames: whether the middle tier of two projects its frames first (the paper: only with three tiers).
-        attention: whether the flat network attends to its last 2 · `frame` outputs.
         bars, durations, notes: classes of the fields.
+        tiers: see `HierarchicalRNN`.
     """
 
-    def __init__(
-        self,
-        *,
-        inputs: int,
-        tiers: int,
-        frame: int,
-        big_frame: int,
-        width: int,
-        num_layers: int,
-        kind: str,
-        dropout: float,
-        elapsed: int,
-        residual: bool,
-        embed_frames: bool,
-        attention: bool,
-        bars: int,
-        durations: int,
-        notes: int,
-    ) -> None:
-        super().__init__()
-        self.tiers, self.frame, self.big_frame, self.elapsed = tiers, frame, big_frame, elapsed
-        layers: dict[str, Any] = {"kind": kind, "num_layers": num_layers, "dropout": dropout}
-        if tiers == 1:
-            first = (
-                AttentionRNNLayer(kind=kind, inputs=inputs, width=width, memory=2 * frame)
-                if attention
-                else recurrent_layer(kind, inputs=inputs, width=width)
-            )
-            others = [recurrent_layer(kind, inputs=width, width=width) for _ in range(num_layers - 1)]
-            self.flat = RecurrentStack([first, *others], dropout=dropout)
-        else:
-            if tiers == 3:
-                self.top = FrameTier(inputs=inputs, width=width, frame=big_frame, spread=big_frame // frame, **layers)
-            self.middle = FrameTier(
-                inputs=inputs,
-                width=width,
-                frame=frame,
-                spread=frame,
-                embed=tiers == 3 or embed_frames,
-                residual=residual,
-                **layers,
-            )
-            self.events = nn.Conv1d(inputs, width, frame, bias=False)
-            nn.init.xavier_uniform_(self.events.weight)
+    def __init__(self, *, bars: int, durations: int, notes: int, width: int, elapsed: int, **tiers: Any) -> None:
+        super().__init__(width=width, elapsed=elapsed, **tiers)
         self.heads = EventHeads(inputs=width + elapsed, bars=bars, durations=durations, notes=notes)
-
-    @property
-    def lead(self) -> int:
-        """Events that must come before the first that is predicted."""
-        return {1: 1, 2: self.frame, 3: self.big_frame}[self.tiers]
 
     def forward(
         self, x: Float[Tensor, "batch events inputs"], elapsed: Int[Tensor, "batch predicted"] | None = None
@@ -178,75 +100,10 @@ class HierarchicalRNN(nn.Module):
         Args:
             elapsed: class of the time that has passed of the bar before each event predicted.
         """
-        if self.tiers == 1:
-            return self.heads(self.flat(x).outputs)
-        lead, frame = self.lead, self.frame
-        above = self.top(x[:, :-lead]).vectors if self.tiers == 3 else None
-        vectors = self.middle(x[:, lead - frame : -frame], above).vectors
-        return self.heads(self.lowest(x[:, lead - frame : -1], vectors, elapsed))
-
-    def lowest(
-        self,
-        x: Float[Tensor, "batch events inputs"],
-        vectors: Float[Tensor, "batch predicted width"],
-        elapsed: Int[Tensor, "batch predicted"] | None,
-    ) -> Float[Tensor, "batch predicted hidden"]:
-        """What the lowest tier makes of the `frame` events before each that is predicted."""
-        hidden = self.events(x.transpose(1, 2)).transpose(1, 2) + vectors
-        if not self.elapsed:
-            return hidden
-        if elapsed is None:
-            raise ValueError("this network must be told how much of the bar has passed")
-        return torch.cat([hidden, functional.one_hot(elapsed, self.elapsed).to(hidden.dtype)], -1)
-
-
-class EventStepper:
-    """The network one event at a time: the slow tiers run when their frames are full."""
-
-    def __init__(self, network: HierarchicalRNN) -> None:
-        self.network = network
-        self.states: dict[str, tuple[State, ...] | None] = {"flat": None, "top": None, "middle": None}
-        self.vectors: dict[str, Tensor] = {}
-        self.fed = 0
-
-    def __call__(self, rows: Float[Tensor, "batch events inputs"], elapsed: int) -> EventLogits:
-        """Logits of the event after `rows`, which are those of the last call with one more.
-
-        Args:
-            elapsed: class of the time that has passed of the bar.
-        """
-        net, now = self.network, rows.shape[1]
-        if net.tiers == 1:
-            run = net.flat(rows[:, self.fed :], self.states["flat"])
-            self.states["flat"], self.fed = run.state, now
-            return net.heads(run.outputs[:, -1:])
-        if net.tiers == 3 and now % net.big_frame == 0:
-            self._run("top", net.top, rows[:, now - net.big_frame :], None)
-        if now % net.frame == 0:
-            place = now // net.frame % (net.big_frame // net.frame)
-            above = self.vectors["top"][:, place : place + 1] if net.tiers == 3 else None
-            self._run("middle", net.middle, rows[:, now - net.frame :], above)
-        place = now % net.frame
-        passed = torch.full((rows.shape[0], 1), elapsed, device=rows.device) if net.elapsed else None
-        vectors = self.vectors["middle"][:, place : place + 1]
-        return net.heads(net.lowest(rows[:, now - net.frame :], vectors, passed))
-
-    def _run(self, name: str, tier: FrameTier, rows: Tensor, above: Tensor | None) -> None:
-        made = tier(rows, above, self.states[name])
-        self.vectors[name], self.states[name] = made.vectors, made.state
+        return self.heads(self.hidden(x, elapsed))
 
 
 # System ---------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class EventBatch:
-    """Windows of events: rows, the classes that follow, time passed before each of those, and which of them count."""
-
-    rows: Float[Tensor, "batch events inputs"]
-    targets: Int[Tensor, "batch predicted 3"]
-    elapsed: Int[Tensor, "batch predicted"]
-    counted: Bool[Tensor, "batch predicted"]
 
 
 @register("cm_hrnn")
@@ -254,7 +111,7 @@ class CMHRNN(System):
     """CM-HRNN with its events, tiers and sampling.
 
     Args:
-        tiers, frame, big_frame, width, num_layers, kind, dropout: of the network; see `HierarchicalRNN`.
+        tiers, frame, big_frame, width, num_layers, kind, dropout: of the network; see `nn.hierarchical_rnn`.
         residual, attention, embed_frames: of the network, too.
         elapsed: whether the network is told how much of the bar has passed.
         conditional: whether rows hold chords.
@@ -284,7 +141,18 @@ class CMHRNN(System):
         ),
     )
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "mini": {**_TRAINED_SMALL},
+        "mini": {
+            "frame": 8,
+            "width": 96,
+            "embed_frames": True,
+            "padded_start": True,
+            "dropout": 0.2,
+            "window": 80,
+            "batch_size": 32,
+            "training_steps": 1600,
+            "learning_rate": 2e-3,
+            "epsilon": 1e-8,
+        },
         "paper": {},
         "2t": {"elapsed": False},
         "3t": {"tiers": 3, "frame": 2, "elapsed": False, "residual": True},
@@ -337,7 +205,7 @@ class CMHRNN(System):
         self.weights = (1 - note_weight - duration_weight, duration_weight, note_weight)
         self.window, self.batch_size, self.training_steps = window, batch_size, training_steps
         self.learning_rate, self.epsilon = learning_rate, epsilon
-        self.network = HierarchicalRNN(
+        self.network = EventNetwork(
             inputs=bars + durations + notes + (2 * chords if conditional else 0),
             tiers=tiers,
             frame=frame,
@@ -386,21 +254,17 @@ class CMHRNN(System):
             parts[name] = float(value.detach())
         return Loss(total, int(batch.counted.sum()), parts)
 
+    # Training ---------------------------------------------------------------------------------------------------------
+
     def stages(self, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
         """One stage on the melodies and chords of pieces in 4/4, moved to C major or A minor.
 
         Where there is no piece in 4/4, those of a shorter metre are taken, for experiments: `melodize` writes in 4/4.
         """
-        metres = [METRE, *sorted({piece.metre for piece in train[:MOST_TRIED] if piece.metre and _fits(piece.metre)})]
         pieces, held = [], []
-        for metre in metres if len(train) <= MOST_TRIED else metres[:1]:
-            bar = LONGEST * metre[0] // metre[1]
+        for metre in metres_to_learn(train):
             pieces, held = (
-                [
-                    to_classes(cut_melody(lead.melody, lead.chords, quarters=lead.quarters, bar=bar))
-                    for lead in leads(part, most, metre=metre)
-                ]
-                for part, most in ((train, MOST_LEADS), (validation, 100))
+                melody_classes(part, most, metre=metre) for part, most in ((train, MOST_LEADS), (validation, 100))
             )
             if pieces:
                 break
@@ -436,30 +300,16 @@ class CMHRNN(System):
 
     def batch(self, pieces: Sequence[Int[np.ndarray, "events 4"]], rng: np.random.Generator) -> EventBatch:
         """A window of each piece, from its beginning or from a place drawn at random."""
-        lead = self.network.lead
-        span = self.window if self.network.tiers == 1 else self.window // lead * lead
-        empty = np.full((lead if self.padded_start else 0, 4), -1, np.int64)
-        rows, targets, passed, counted = [], [], [], []
-        for piece in pieces:
-            whole = np.concatenate([empty, piece])
-            start = int(rng.integers(max(len(whole) - span, 0) + 1)) if rng.random() < 0.6 else 0
-            following = np.append(whole[1:, 1], 0)
-            before = np.concatenate([np.full(len(empty), FULL_BAR), elapsed_classes(piece[:, 0], piece[:, 2])])
-            room = max(start + span + 1 - len(whole), 0)
-            part = np.concatenate([whole, np.full((room, 4), -1, np.int64)])[start : start + span + 1]
-            following = np.concatenate([following, np.full(room, -1)])[start : start + span]
-            before = np.concatenate([before, np.zeros(room, np.int64)])[start : start + span]
-            real = (np.arange(start, start + span + 1) >= len(empty)) & (part[:, 0] >= 0)
-            if self.network.tiers == 1:
-                wanted, known = slice(1, None), slice(None)
-            else:
-                wanted, known = slice(lead, -1), slice(lead - 1, -1)
-            rows.append(self.rows(torch.from_numpy(part[:-1]), torch.from_numpy(following)))
-            targets.append(part[wanted][:, [0, 2, 3]].clip(0))
-            passed.append(before[known])
-            counted.append(real[wanted])
-        make = lambda values: torch.from_numpy(np.stack(values)).to(self.device)  # noqa: E731
-        return EventBatch(torch.stack(rows).to(self.device), make(targets), make(passed), make(counted))
+        batch = make_windows(
+            pieces,
+            rng,
+            rows=self.rows,
+            events=self.window,
+            lead=self.network.lead,
+            flat=self.network.tiers == 1,
+            padded=self.padded_start,
+        )
+        return batch.to(self.device)
 
     # Sampling (section IV-D) ------------------------------------------------------------------------------------------
 
@@ -489,13 +339,13 @@ class CMHRNN(System):
         following = torch.cat([made[1:, 1], made.new_zeros(1)])
         rows = self.rows(made, following)[None]
         late = self.quirks == "official" and self.network.tiers == 1
-        stepper = EventStepper(self.network)
+        stepper = TierStepper(self.network)
         if self.network.tiers > 1 and kept > self.network.lead:
             for now in range(self.network.lead, kept):
                 stepper(rows[:, :now], 0)
         for place, draws in enumerate(uniform, kept):
             passed = elapsed_classes(made[:place, 0].cpu().numpy(), made[:place, 2].cpu().numpy())[-1]
-            logits = stepper(rows[:, :place], int(passed))
+            logits = self.network.heads(stepper(rows[:, :place], int(passed)))
             note = choose(logits.note[:, 0], draws[:1], temperature=note_temperature)
             duration = choose(logits.duration[:, 0], draws[1:2], temperature=duration_temperature)
             bar = choose(logits.bar[:, 0], draws[2:], temperature=bar_temperature)
@@ -531,11 +381,11 @@ class CMHRNN(System):
         first = torch.full((lead,), -1)
         first[-1] = int(chords[0])
         rows = self.rows(torch.full((lead, 4), -1), first)[None].to(self.device)
-        stepper, made, time, passed, tail = EventStepper(self.network), [], 0, LONGEST, 0
+        stepper, made, time, passed, tail = TierStepper(self.network), [], 0, LONGEST, 0
         allowed_notes = torch.ones(1, self.sizes[3], dtype=torch.bool, device=self.device)
         allowed_notes[:, list(FOREIGN)] = False
         while time < total:
-            logits = stepper(rows, min(passed, LONGEST) - 1)
+            logits = self.network.heads(stepper(rows, min(passed, LONGEST) - 1))
             draws = torch.rand(3, 1, generator=generator).to(self.device)
             change = next(place for place in changes if place > time)
             limit = min(change, (time // LONGEST + 1) * LONGEST if whole_bars else change) - time
@@ -563,6 +413,8 @@ class CMHRNN(System):
                 progress(time, total)
         return np.array(made, np.int64)
 
+    # Tasks ------------------------------------------------------------------------------------------------------------
+
     def melodize(
         self,
         chords: Sequence[ChordSpan],
@@ -589,13 +441,9 @@ class CMHRNN(System):
             raise InputError("There must be at least one chord, and at most 512 bars of them.")
         key = key or key_of_chords(chords)
         plain = to_plain_key(Lead((), tuple(chords), quarters), key)
-        classes = np.zeros(round(quarters * STEPS), np.int64)
-        for span in plain.chords:
-            classes[round(span.start * STEPS) : round(span.end * STEPS)] = chord_class(span.chord)
-        generator = torch.Generator().manual_seed(seed)
         made = self.write(
-            classes,
-            generator=generator,
+            chord_steps(plain.chords, round(quarters * STEPS)),
+            generator=torch.Generator().manual_seed(seed),
             note_temperature=0.8 * temperature,
             duration_temperature=0.5 * temperature,
             progress=progress,
@@ -603,30 +451,3 @@ class CMHRNN(System):
         melody = from_plain_key(join_events(from_classes(made)), key)
         report = {"key": str(key), "metre": "4/4", "tempo": tempo, "events": len(made), "notes": len(melody.melody)}
         return Music(lead_score(melody, tempo=tempo, metre=METRE, shown=chords), report)
-
-
-def _fits(metre: tuple[int, int]) -> bool:
-    """Whether bars of a metre are whole sixteenths, at most four quarters."""
-    return metre[1] in (1, 2, 4, 8, 16) and 0 < LONGEST * metre[0] // metre[1] <= LONGEST
-
-
-def leads(pieces: Sequence[Piece], most: int, *, metre: tuple[int, int] = METRE) -> list[Lead]:
-    """Melodies over chords of the pieces in one metre that fit the grid, in C major or A minor, equal melodies once."""
-    found, seen = [], set()
-    for piece in pieces:
-        if piece.metre != metre or piece.melody is None or not piece.chords or piece.key is None or len(found) >= most:
-            continue
-        assert piece.score is not None
-        line = track_line(piece.score, piece.melody)
-        quarters = piece.chords[-1].end
-        if not line or any((note.onset * STEPS) % 1 or (note.duration * STEPS) % 1 for note in line):
-            continue
-        lead = to_plain_key(Lead(tuple(line), tuple(piece.chords), quarters), piece.key)
-        signature = hash((lead.melody, lead.chords))
-        if signature not in seen and min(n.pitch for n in lead.melody) > 2 and max(n.pitch for n in lead.melody) < 126:
-            seen.add(signature)
-            found.append(lead)
-    return found
-
-
-__all__ = ["CMHRNN", "EventBatch", "EventHeads", "EventLogits", "EventStepper", "HierarchicalRNN", "leads"]

@@ -35,7 +35,7 @@ def tunes_of(pieces: Sequence[Piece], most: int) -> list[PhraseNotes]:
     return _different(each(), most)
 
 
-def leads_of(pieces: Sequence[Piece], most: int, *, metre: tuple[int, int] = (4, 4)) -> list[Lead]:
+def leads(pieces: Sequence[Piece], most: int, *, metre: tuple[int, int] = (4, 4)) -> list[Lead]:
     """Melodies over chords of the pieces in one metre that lie on the grid of sixteenths; at most so many."""
 
     def each() -> Iterator[tuple[Hashable, Lead]]:
