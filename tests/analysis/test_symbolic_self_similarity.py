@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from orchestrion.analysis.self_similarity import agreement, cosine_matrix, find_borders, note_chroma, similarity_matrix
+from orchestrion.analysis.self_similarity import (
+    agreement,
+    cosine_matrix,
+    find_borders,
+    note_chroma,
+    similarity_matrix,
+    strongest_borders,
+)
 from orchestrion.errors import OptionError
 from orchestrion.media.similarity_picture import draw_similarity
 
@@ -40,3 +47,13 @@ def test_picture(tmp_path):
     assert path.read_bytes()[:4] == b"\x89PNG"
     with pytest.raises(OptionError, match=r"cannot be written as '\.gif'"):
         draw_similarity([np.eye(4)], ["a"], tmp_path / "x.gif")
+
+
+def test_the_clearest_borders_are_where_the_harmony_changes():
+    onset = [0.5 * beat for beat in range(240)]
+    pitch = [(60, 62, 66)[int(one >= 40) + int(one >= 80)] + (0, 4, 7)[number % 3] for number, one in enumerate(onset)]
+    notes = (onset, [0.5] * 240, pitch, [80] * 240)
+    assert strongest_borders(*notes, count=2) == pytest.approx([40, 80], abs=0.5)
+    assert len(strongest_borders(*notes, count=1)) == 1 and strongest_borders(*notes, count=0) == []
+    assert strongest_borders([0.0], [1.0], [60], [80], count=3) == []
+    assert strongest_borders([0.0, 1900.0], [1.0, 1.0], [60, 62], [80, 80], count=3) == []
