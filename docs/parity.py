@@ -24,6 +24,13 @@ FILES = {
     "RAVE": ("tests/systems/test_rave_reference.py",),
     "Codecs": ("tests/codecs/test_codecs_reference.py",),
     "Samplers": ("tests/paradigms/test_samplers_reference.py",),
+    "GETMusic": ("tests/systems/test_getmusic_reference.py",),
+    "Text2midi": ("tests/systems/test_midicaps_reference.py",),
+    "Theme Transformer": ("tests/systems/test_theme_transformer_reference.py",),
+    "ImprovNet": ("tests/systems/test_improvnet_reference.py",),
+    "Pictures of MIDI": ("tests/systems/test_pictures_of_midi_reference.py",),
+    "CM-HRNN": ("tests/systems/test_cm_hrnn_reference.py",),
+    "Music FaderNets": ("tests/systems/test_music_fadernets_reference.py",),
 }
 
 
