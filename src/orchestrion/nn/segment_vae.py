@@ -14,7 +14,6 @@ from orchestrion.nn.derived import Derived
 from orchestrion.nn.mixture_prior import Gaussian
 from orchestrion.nn.planar_convolution import plainly
 
-
 SEVERAL = 3  # items from which products with turned weights are the faster ones on a CPU
 
 
