@@ -178,7 +178,7 @@ def test_sampled_chords_hold_for_whole_bars(model):
     assert bool(((made[0] >= model.vocabulary.roots) & (made[0] < model.vocabulary.kinds)).all())
     assert len(bars[0, :, 0].unique()) > 1
     with pytest.raises(OptionError, match="places"):
-        model._write_chords(grid, None, 6, lambda *_: None, None)
+        model.sample(grid, steps=6)
 
 
 def test_temperature_and_top_p(model):
@@ -385,14 +385,6 @@ def test_training_brings_the_loss_down_and_weights_are_kept(tmp_path):
     score = piece(bars=1)
     made = [whole(m.arrange(score, keep=["melody"], add=["bass"], steps=3).score) for m in (system, again)]
     assert made[0] == made[1]
-
-
-def test_masked_chords_are_masked_by_bars(model):
-    windows = model.windows([_as_piece(piece())])
-    batch = model.make_batch(windows[:1] * 8, np.random.default_rng(0))
-    masks = model._draw_masks(batch, torch.full((8,), 6))[:, CHORD_ROW:].view(8, 2, -1, 16)
-    assert bool((masks == masks[..., :1]).all())
-    assert 0.2 < float(masks.float().mean()) < 0.8
 
 
 def test_the_fast_loss_is_the_published_one_on_masked_cells(model):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from orchestrion.errors import InputError
+from orchestrion.errors import InputError, OptionError
 
 TRACKS = ("lead", "bass", "drums", "guitar", "piano", "strings")
 LETTERS = ("M", "B", "D", "G", "P", "S")
@@ -157,6 +157,26 @@ class GetVocabulary:
                 "this order, twelve chord roots and eight chord kinds."
             )
         return cls(sizes, tokens)
+
+    @classmethod
+    def named(
+        cls, tokens: Sequence[str] | str | None = None, track_sizes: Sequence[int] | None = None
+    ) -> GetVocabulary:
+        """The vocabulary of these tokens, or of the dictionary "shipped"; without tokens, of these sizes.
+
+        Raises:
+            OptionError: there is no dictionary of this name, or neither tokens nor sizes are given.
+            InputError: as `from_tokens`.
+        """
+        if isinstance(tokens, str):
+            if tokens != "shipped":
+                raise OptionError(f"There is no dictionary {tokens!r}; give 'shipped' or the tokens themselves.")
+            return cls.shipped()
+        if tokens is not None:
+            return cls.from_tokens(tokens)
+        if track_sizes is None:
+            raise OptionError("GETMusic needs the tokens of its dictionary, or the number of tokens of each track.")
+        return cls(track_sizes)
 
     @classmethod
     def read(cls, path: str | Path) -> GetVocabulary:

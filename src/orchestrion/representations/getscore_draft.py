@@ -6,7 +6,7 @@ as it was, note for note, with its controllers, velocities and tempo changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,6 @@ from orchestrion.representations.getscore import (
     GetVocabulary,
     read_notes,
 )  # fmt: skip
-from orchestrion.representations.getscore_conditions import CHORDS
 from orchestrion.representations.getscore_ruler import Ruler
 from orchestrion.representations.getscore_score import (
     Losses,
@@ -37,6 +36,7 @@ from orchestrion.representations.getscore_score import (
     write_groups,
 )  # fmt: skip
 from orchestrion.representations.getscore_tracks import DRUMS, LEAD, Roles
+from orchestrion.representations.getscore_windows import plan_windows
 from orchestrion.theory.chord_inference import CHORD_OF_STATE
 from orchestrion.theory.harmony import MelodyNote, harmonise
 from orchestrion.theory.keys import Key
@@ -98,6 +98,23 @@ class Draft:
         """Wants tracks (6: chords) to be written in bars [first, last)."""
         for track in tracks:
             self.grid[2 * track : 2 * track + 2, self.columns(bars)] = self.vocabulary.mask
+
+    def fill(self, columns: int, write: Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]) -> None:
+        """Fills what is masked, window by window; each sees the end of the last. A track that is silent in a window is
+        EMPTY there.
+
+        Args:
+            columns: of a window.
+            write: grid and places of a window, its number, and how many there are → the grid filled.
+        """
+        places = self.ruler.places()
+        windows = list(plan_windows(self.ruler, (self.grid == self.vocabulary.mask).any(0), columns))
+        for number, (start, stop) in enumerate(windows):
+            part = self.grid[:, start:stop]
+            silent = (part == self.vocabulary.pad).all(-1, keepdims=True)
+            filled = write(np.where(silent, self.vocabulary.empty, part), places[start:stop], number, len(windows))
+            self.grid[:, start:stop] = np.where(silent, part, filled)
+        self.notes["windows"] = len(windows)
 
     @property
     def tells_harmony(self) -> bool:
@@ -210,6 +227,3 @@ def _to_notes(table: np.ndarray) -> Any:
     time, duration = (np.ascontiguousarray(table[:, n], np.int32) for n in (0, 1))
     pitch, velocity = (np.ascontiguousarray(table[:, n], np.int8) for n in (2, 3))
     return symusic.Note.from_numpy(time, duration, pitch, velocity)
-
-
-__all__ = ["CHORDS", "Draft", "same_part"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrion.errors import InputError, OptionError
 from orchestrion.representations.getscore import TRACKS, GetVocabulary
+from orchestrion.representations.getscore_conditions import CHORDS
 from orchestrion.representations.getscore_draft import Draft, same_part
 from orchestrion.representations.getscore_ruler import Ruler
 from orchestrion.representations.getscore_tracks import (
@@ -39,6 +40,20 @@ class Edit:
     finish: Callable[[], ScoreTick]
     chord_bars: tuple[int, int] | None = None
     report: dict[str, Any] = field(default_factory=dict)
+
+    def find_chords(self, *, can_write: bool) -> None:
+        """Writes the chords that are heard in the notes; for a melody alone, those that suit it. Where there is
+        neither, or the bars are yet to be written, and the model `can_write` chords, it is asked for them."""
+        draft = self.draft
+        draft.hear_chords()
+        bars, source = self.chord_bars, "notes"
+        if bars is None and not draft.tells_harmony:
+            source = "melody" if draft.harmonise_lead() else "notes"
+            bars = (0, len(draft.ruler.metres)) if source == "notes" else None
+        if bars is not None and can_write:
+            draft.ask([CHORDS], bars)
+            source = "model"
+        draft.notes["chords_from"] = source
 
 
 def arrangement(score: ScoreTick, vocabulary: GetVocabulary, *, add: Sequence[str], keep: Sequence[str] = ()) -> Edit:

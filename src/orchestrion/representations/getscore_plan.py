@@ -12,7 +12,8 @@ import numpy as np
 from orchestrion.analysis.instruments import instrument_name
 from orchestrion.errors import OptionError
 from orchestrion.representations.getscore import PROGRAMS, TRACKS, GetVocabulary
-from orchestrion.representations.getscore_draft import CHORDS, Draft
+from orchestrion.representations.getscore_conditions import CHORDS
+from orchestrion.representations.getscore_draft import Draft
 from orchestrion.representations.getscore_ruler import MOST_BARS, Ruler
 from orchestrion.representations.getscore_score import Losses, chord_state, empty_grid, write_chords
 from orchestrion.representations.getscore_tracks import BASS, DRUMS, LEAD, PIANO, SOLO_PROGRAMS, Roles, family

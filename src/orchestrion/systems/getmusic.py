@@ -15,35 +15,30 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from orchestrion.errors import InputError, OptionError
 from orchestrion.nn.column_transformer import ColumnTransformer
 from orchestrion.paradigms.discrete_diffusion import DiffusionLoss, DiscreteDiffusion, TimeSample
-from orchestrion.paradigms.paired_reveal import PairedReveal
+from orchestrion.paradigms.grid_reveal import GridReveal
+from orchestrion.paradigms.masked_grids import cell_cross_entropy, draw_masks
 from orchestrion.paradigms.scheduled_reveal import ExactStep, draw, reveal_exactly, reveal_schedule
-from orchestrion.paradigms.span_reveal import reveal_spans
 from orchestrion.representations.getscore import CHORD_ROW, ROWS, TRACKS, GetVocabulary
-from orchestrion.representations.getscore_batches import Batch, make_batch
-from orchestrion.representations.getscore_conditions import (
-    CHORDS,
-    RandomDraws,
-)
+from orchestrion.representations.getscore_batches import Batch
 from orchestrion.representations.getscore_draft import Draft
 from orchestrion.representations.getscore_edits import Edit, arrangement, continuation, harmonisation, infilling
 from orchestrion.representations.getscore_features import musical_features
 from orchestrion.representations.getscore_plan import plan_piece
 from orchestrion.representations.getscore_ruler import LONGEST_BAR
-from orchestrion.representations.getscore_windows import Window, plan_windows, training_windows
+from orchestrion.representations.getscore_windows import Window
 from orchestrion.representations.prompt import parse_prompt
 from orchestrion.systems.card import Card
-from orchestrion.systems.getmusic_dictionary import readable
 from orchestrion.systems.registry import register
 from orchestrion.systems.system import System
-from orchestrion.systems.tasks import Music, Progress
+from orchestrion.systems.tasks import Music, Progress, part_of
 from orchestrion.training.schedules import warmup_linear
-from orchestrion.training.stage import Loss, Objective, Share, Stage
+from orchestrion.training.score_grids import ScoreGrids
+from orchestrion.training.stage import Loss, Objective, Stage
 
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
@@ -53,32 +48,6 @@ if TYPE_CHECKING:
 
 CHORD_ROUNDS = 8  # calls of the network for the roots of chords, and for their kinds
 HELD_OUT = 60  # pieces that the training is validated on
-
-
-_MINI: dict[str, Any] = {
-    "tokens": "shipped",
-    "embedding": 32,
-    "width": 192,
-    "num_layers": 4,
-    "num_heads": 6,
-    "feed_forward": 576,
-    "max_columns": 512,
-    "dropout": 0.0,
-    "bar_places": True,
-    "steps": 50,
-    "window": 128,
-    "chord_share": 0.6,
-    "chord_target_share": 0.15,
-    "span_share": 0.3,
-    "musical_start": True,
-    "batch_size": 16,
-    "training_steps": 9600,
-    "learning_rate": 1.5e-3,
-    "warmup": 200,
-    "average_decay": 0.998,
-    "average_every": 1,
-    "precision": "bfloat16",
-}
 
 
 @register("getmusic")
@@ -124,8 +93,31 @@ class GETMusic(System):
             "At least nine tenths of the written cells are legal: a pitch has a duration and a duration a pitch.",
         ),
     )
-    presets: ClassVar[dict[str, dict]] = {
-        "mini": _MINI,
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "mini": {
+            "tokens": "shipped",
+            "embedding": 32,
+            "width": 192,
+            "num_layers": 4,
+            "num_heads": 6,
+            "feed_forward": 576,
+            "max_columns": 512,
+            "dropout": 0.0,
+            "bar_places": True,
+            "steps": 50,
+            "window": 128,
+            "chord_share": 0.6,
+            "chord_target_share": 0.15,
+            "span_share": 0.3,
+            "musical_start": True,
+            "batch_size": 16,
+            "training_steps": 9600,
+            "learning_rate": 1.5e-3,
+            "warmup": 200,
+            "average_decay": 0.998,
+            "average_every": 1,
+            "precision": "bfloat16",
+        },
         "paper": {"track_sizes": (128, 853, 4369, 1555, 3568, 1370)},
     }
 
@@ -165,16 +157,7 @@ class GETMusic(System):
         super().__init__()
         if quirks not in ("none", "official"):
             raise OptionError(f"quirks is {quirks!r}; it must be 'none' or 'official'.")
-        if isinstance(tokens, str):
-            if tokens != "shipped":
-                raise OptionError(f"There is no dictionary {tokens!r}; give 'shipped' or the tokens themselves.")
-            self.vocabulary = GetVocabulary.shipped()
-        elif tokens is not None:
-            self.vocabulary = GetVocabulary.from_tokens(tokens)
-        elif track_sizes is not None:
-            self.vocabulary = GetVocabulary(track_sizes)
-        else:
-            raise OptionError("GETMusic needs the tokens of its dictionary, or the number of tokens of each track.")
+        self.vocabulary = GetVocabulary.named(tokens, track_sizes)
         self.quirks = quirks
         self.window, self.source_weight = window, source_weight
         self.chord_share, self.single_share = chord_share, single_share
@@ -220,7 +203,7 @@ class GETMusic(System):
             self.arguments = {**self.arguments, "tokens": list(self.vocabulary.tokens)}
         return super().save(path, metadata, half=half)
 
-    # Objective ------------------------------------------------------------------------------------------------------
+    # Objective --------------------------------------------------------------------------------------------------------
 
     def cell_weight(
         self, source: Bool[Tensor, "batch rows columns"], present: Bool[Tensor, "batch rows columns"]
@@ -254,11 +237,14 @@ class GETMusic(System):
         present = x0 != self.vocabulary.empty
         present[:, CHORD_ROW:] &= x0[:, CHORD_ROW:] != self.vocabulary.pad
         time = self.diffusion.sample_time(len(x0))
-        masked = self._draw_masks(batch, time.t) & present & ~source
+        chance = self.diffusion.log_mask_total[time.t].exp()
+        masked = draw_masks(chance, batch.places[..., 0] == 0, rows=ROWS, held=slice(CHORD_ROW, None))
+        masked &= present & ~source
         xt = x0.masked_fill(masked, self.vocabulary.mask)
         with sdpa_kernel(SDPBackend.MATH):  # on CPUs the fused kernel takes several times as long to go back
             hidden = self.network.hidden(xt, time.t, source & (x0 != self.vocabulary.empty), batch.places)
-        cross_entropy = self._cross_entropy(hidden, x0, masked)
+        classes = [self.get_buffer(f"classes_{row}") for row in range(ROWS)]
+        cross_entropy = cell_cross_entropy(hidden, x0, masked, head=self.network.head, classes=classes)
         weight = self.cell_weight(source, present).flatten(1)
         found = self.diffusion.absorbing_loss(cross_entropy.flatten(1), masked.flatten(1), time, weight)
         if self.training:
@@ -266,53 +252,24 @@ class GETMusic(System):
         nats = float(cross_entropy.detach().sum() / masked.sum().clamp(min=1))
         return Loss(found.loss.mean(), len(x0), {"nats a masked cell": nats})
 
-    def _draw_masks(self, batch: Batch, t: Int[Tensor, " batch"]) -> Bool[Tensor, "batch rows columns"]:
-        """Which cells are masked at step t; a chord row in all columns of a bar or in none."""
-        chance = self.diffusion.log_mask_total[t].exp()[:, None, None]
-        draws = torch.rand(batch.tokens.shape, device=t.device)
-        first = (batch.places[..., 0] == 0).long()
-        columns = torch.arange(first.shape[1], device=t.device)
-        start = torch.where(first > 0, columns, 0).cummax(1).values[:, None].expand(-1, 2, -1)
-        draws[:, CHORD_ROW:] = draws[:, CHORD_ROW:].gather(2, start)
-        return draws < chance
+    # Training ---------------------------------------------------------------------------------------------------------
 
-    def _cross_entropy(
-        self,
-        hidden: Float[Tensor, "batch rows columns embedding"],
-        x0: Int[Tensor, "batch rows columns"],
-        cells: Bool[Tensor, "batch rows columns"],
-    ) -> Float[Tensor, "batch rows columns"]:
-        """−log p(x_0) of the cells marked, among the classes of their rows; 0 elsewhere."""
-        found = torch.zeros(x0.shape, device=x0.device)
-        with torch.autocast(
-            x0.device.type, enabled=False
-        ):  # the numbers of cells vary, and kernels for bfloat16 are made for each
-            for row in range(ROWS):
-                chosen, classes = cells[:, row], self.get_buffer(f"classes_{row}")
-                truth = torch.searchsorted(classes, x0[:, row][chosen])
-                logits = self.network.head(hidden[:, row][chosen].float(), classes)
-                nats = functional.cross_entropy(logits, truth, reduction="none")
-                found[:, row] = found[:, row].masked_scatter(chosen, nats)
-        return found
-
-    # Training -------------------------------------------------------------------------------------------------------
-
-    def make_batch(self, windows: Sequence[Window], rng: np.random.Generator) -> Batch:
-        """Chooses sources and targets for each window."""
-        batch = make_batch(
-            windows,
+    def grids(self, pieces: Sequence[Piece]) -> ScoreGrids:
+        """Training windows of all pieces whose metre can be served, with sources and targets."""
+        return ScoreGrids(
+            pieces,
             self.vocabulary,
-            RandomDraws(rng),
+            columns=self.window,
+            batch_size=self.batch_size,
             single_share=self.single_share,
             chord_share=self.chord_share,
             chord_target_share=self.chord_target_share,
             span_share=self.span_share,
         )
-        return batch.to(self.device)
 
     def windows(self, pieces: Sequence[Piece]) -> list[Window]:
-        """Training windows of all pieces whose metre can be served."""
-        return [w for piece in readable(pieces) for w in training_windows(piece, self.vocabulary, columns=self.window)]
+        """The same without sources and targets."""
+        return self.grids(pieces).windows
 
     def stages(self, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
         """One stage, as published: AdamW, a linear rise and fall of the learning rate, gradients clipped at 0.5.
@@ -320,27 +277,20 @@ class GETMusic(System):
         Raises:
             InputError: no piece can be served.
         """
-        windows, held_out = self.windows(train), self.windows(validation[:HELD_OUT])
-        if not windows:
+        grids, held_out = self.grids(train), self.grids(validation[:HELD_OUT])
+        if not len(grids):
             raise InputError("No piece of the corpus is in a metre that GETMusic serves; give another corpus.")
 
-        def data(step: int, share: Share) -> Batch:
-            epoch, place = divmod(step * self.batch_size, max(len(windows) - self.batch_size + 1, 1))
-            order = np.random.default_rng(epoch).permutation(len(windows))
-            chosen = share.of([int(order[(place + n) % len(windows)]) for n in range(self.batch_size)])
-            return self.make_batch([windows[n] for n in chosen], np.random.default_rng(int(torch.randint(2**62, ()))))
-
         def validate() -> dict[str, float]:
-            rng = np.random.default_rng(0)
-            found = [self.loss(self.make_batch(held_out[n : n + 32], rng)) for n in range(0, len(held_out), 32)]
+            found = [self.loss(batch.to(self.device)) for batch in held_out.all()]
             count = sum(loss.weight for loss in found)
             return {"loss": sum(float(loss.value.detach()) * loss.weight for loss in found) / count} if count else {}
 
         objective = Objective(
-            "diffusion",
-            self.loss,
-            self.network.parameters(),
-            lambda parameters: torch.optim.AdamW(
+            name="diffusion",
+            loss=self.loss,
+            parameters=self.network.parameters(),
+            optimiser=lambda parameters: torch.optim.AdamW(
                 parameters, lr=self.learning_rate, betas=(0.9, 0.999), weight_decay=0.01
             ),
             schedule=warmup_linear(self.warmup, self.training_steps, start=0.03, floor=0.01),
@@ -348,10 +298,10 @@ class GETMusic(System):
         )
         return [
             Stage(
-                "diffusion",
-                self.training_steps,
-                data,
-                [objective],
+                name="diffusion",
+                steps=self.training_steps,
+                data=lambda step, share: grids.batch(step, share).to(self.device),
+                objectives=[objective],
                 validate=validate,
                 validate_every=500,
                 ema=self.average_decay,
@@ -360,7 +310,7 @@ class GETMusic(System):
             )
         ]
 
-    # Sampling -------------------------------------------------------------------------------------------------------
+    # Sampling ---------------------------------------------------------------------------------------------------------
 
     @torch.inference_mode()
     def sample_exactly(
@@ -444,79 +394,29 @@ class GETMusic(System):
             raise OptionError(f"The temperature is {temperature}; it must not be negative.")
         if not 0 < top_p <= 1:
             raise OptionError(f"top_p is {top_p}; it must lie above 0 and not above 1.")
-        drawn = partial(draw, temperature=temperature, top_p=top_p, generator=generator)
-        x = self._write_chords(grid, places, count, drawn, generator)
-        source, notes = self._known(x), slice(CHORD_ROW)
-        reveal = PairedReveal(
-            self.network.head,
-            self.legal[notes, : self.network.predicted],
-            mask=self.vocabulary.mask,
-            pad=self.vocabulary.pad,
-            generator=generator,
-        )
-        table = reveal.schedule(x[:, notes], count, joint)
-        for number in range(count):
-            row = count - 1 - number
-            if bool((table[:, row] > 0).any()):
-                t = torch.full((len(x),), round(row * (self.diffusion.steps - 1) / (count - 1)), device=x.device)
-                hidden = self.network.hidden(x, t, source, places)[:, notes]
-                step = reveal.pairs if joint else reveal.cells
-                x[:, notes] = step(x[:, notes], hidden, table[:, row], drawn)
-            if progress is not None:
-                progress(number + 1, count)
-        return x
-
-    def _known(self, grid: Int[Tensor, "batch rows columns"]) -> Bool[Tensor, "batch rows columns"]:
-        """Which cells are sources: those that are neither MASK nor EMPTY."""
-        return (grid != self.vocabulary.mask) & (grid != self.vocabulary.empty)
-
-    def _write_chords(
-        self,
-        grid: Int[Tensor, "batch rows columns"],
-        places: Int[Tensor, "batch columns 2"] | None,
-        steps: int,
-        drawn: Callable[..., Tensor],
-        generator: torch.Generator | None,
-    ) -> Int[Tensor, "batch rows columns"]:
-        """Fills the masked chords, first the roots of all bars and then the kinds, in random order. Other masked cells
-        are EMPTY meanwhile, as when chords are the target of a training item."""
-        masked = grid == self.vocabulary.mask
-        if not bool(masked[:, CHORD_ROW:].any()):
-            return grid.clone()
-        if places is None:
+        asked = bool((grid[:, CHORD_ROW:] == self.vocabulary.mask).any())
+        if asked and places is None:
             raise OptionError(
                 "Chords are to be written but the places of columns in bars are not given; give `places`."
             )
-        rows = slice(CHORD_ROW)
-        x = grid.clone()
-        x[:, rows] = grid[:, rows].masked_fill(masked[:, rows], self.vocabulary.empty)
-        source = self._known(x)
-        bars = (places[..., 0] == 0).cumsum(1) - 1
-        total = int(masked[:, CHORD_ROW:].sum())
+        reveal = GridReveal(
+            lambda tokens, t, source: self.network.hidden(tokens, t, source, places),
+            self.network.head,
+            self.legal[:, : self.network.predicted],
+            paired=CHORD_ROW,
+            steps=self.diffusion.steps,
+            mask=self.vocabulary.mask,
+            empty=self.vocabulary.empty,
+            pad=self.vocabulary.pad,
+            generator=generator,
+        )
+        drawn = partial(draw, temperature=temperature, top_p=top_p, generator=generator)
+        if asked and places is not None:
+            bars = (places[..., 0] == 0).cumsum(1) - 1
+            grid = reveal.fill_spans(grid, bars, rounds=max(min(count // 2, CHORD_ROUNDS), 1), draw=drawn)
+        return reveal.fill_pairs(grid, calls=count, joint=joint, draw=drawn, progress=progress)
 
-        def hidden(tokens: Tensor) -> Tensor:
-            share = float((tokens[:, CHORD_ROW:] == self.vocabulary.mask).sum()) / total
-            t = torch.full((len(tokens),), round(share * (self.diffusion.steps - 1)), device=tokens.device)
-            return self.network.hidden(tokens, t, source, places)
-
-        for row in (CHORD_ROW, CHORD_ROW + 1):
-            classes = self.get_buffer(f"classes_{row}")
-            reveal_spans(
-                x,
-                row,
-                bars,
-                hidden,
-                lambda cells, classes=classes: self.network.head(cells, classes),
-                classes,
-                mask=self.vocabulary.mask,
-                rounds=max(min(steps // 2, CHORD_ROUNDS), 1),
-                draw=drawn,
-                generator=generator,
-            )
-        x[:, rows] = grid[:, rows]
-        return x
-
-    # Tasks ----------------------------------------------------------------------------------------------------------
+    # Tasks ------------------------------------------------------------------------------------------------------------
 
     def arrange(
         self,
@@ -639,7 +539,7 @@ class GETMusic(System):
         for number in range(n):
             plan = plan_piece(request, seed=seed + number, **said)
             draft = plan.draft(self.vocabulary, chords=self.writes_chords)
-            self._write(draft, seed + number, temperature, steps, _part_of(progress, number, n), top_p=top_p)
+            self._write(draft, seed + number, temperature, steps, part_of(progress, number, n), top_p=top_p)
             made.append(Music(plan.score(draft), {**request.report(), **draft.report(), **plan.report()}))
         return made
 
@@ -649,20 +549,10 @@ class GETMusic(System):
         return self.chord_target_share > 0
 
     def _edit(self, edit: Edit, seed: int, temperature: float, steps: int | None, progress: Progress | None) -> Music:
-        """Writes a draft. Its chords are those heard in the notes; for a melody alone, those that suit it; where there
-        is neither, or the bars are yet to be written, the model writes them first."""
-        draft = edit.draft
-        draft.hear_chords()
-        bars, source = edit.chord_bars, "notes"
-        if bars is None and not draft.tells_harmony:
-            source = "melody" if draft.harmonise_lead() else "notes"
-            bars = (0, len(draft.ruler.metres)) if source == "notes" else None
-        if bars is not None and self.writes_chords:
-            draft.ask([CHORDS], bars)
-            source = "model"
-        draft.notes["chords_from"] = source
-        self._write(draft, seed, temperature, steps, progress)
-        return Music(edit.finish(), {**draft.report(), **edit.report})
+        """Writes a draft, its chords first where they cannot be heard or found."""
+        edit.find_chords(can_write=self.writes_chords)
+        self._write(edit.draft, seed, temperature, steps, progress)
+        return Music(edit.finish(), {**edit.draft.report(), **edit.report})
 
     @torch.inference_mode()
     def _write(
@@ -675,30 +565,19 @@ class GETMusic(System):
         *,
         top_p: float = 1.0,
     ) -> None:
-        """Fills what is masked, window by window; each sees the end of the last. A track that is silent in a window is
-        EMPTY there."""
-        vocabulary = self.vocabulary
-        grid = torch.from_numpy(draft.grid)[None].to(self.device)
-        places = torch.from_numpy(draft.ruler.places())[None].to(self.device)
-        spans = list(plan_windows(draft.ruler, (draft.grid == vocabulary.mask).any(0), self.window))
+        """Fills what is masked, window by window."""
         generator = torch.Generator(self.device).manual_seed(seed)
-        for number, (start, stop) in enumerate(spans):
-            part = grid[..., start:stop]
-            silent = (part == vocabulary.pad).all(-1, keepdim=True)
+
+        def fill(grid: np.ndarray, places: np.ndarray, number: int, windows: int) -> np.ndarray:
             filled = self.sample(
-                torch.where(silent, vocabulary.empty, part),
-                places=places[:, start:stop],
+                torch.from_numpy(grid)[None].to(self.device),
+                places=torch.from_numpy(places)[None].to(self.device),
                 steps=steps,
                 temperature=temperature,
                 top_p=top_p,
                 generator=generator,
-                progress=_part_of(progress, number, len(spans)),
+                progress=part_of(progress, number, windows),
             )
-            grid[..., start:stop] = torch.where(silent, part, filled)
-        draft.grid = grid[0].cpu().numpy()
-        draft.notes["windows"] = len(spans)
+            return filled[0].cpu().numpy()
 
-
-def _part_of(progress: Progress | None, number: int, parts: int) -> Progress | None:
-    """Progress of one of several equal parts, in units of its own."""
-    return None if progress is None else lambda done, total: progress(number * total + done, parts * total)
+        draft.fill(self.window, fill)

@@ -3,13 +3,13 @@ orchestrion.systems.getmusic_dictionary`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrion.data.piece import Piece
-from orchestrion.errors import InputError
 from orchestrion.representations.getscore import LETTERS, SHIPPED, GetVocabulary
-from orchestrion.representations.getscore_windows import Groups, count_groups, read_groups
+from orchestrion.representations.getscore_windows import count_groups
+from orchestrion.training.score_grids import readable
 
 THRESHOLD, SHARE = 60, 0.95  # the published dictionary: 500 and 0.9, of a corpus a hundred times as large
 
@@ -32,16 +32,6 @@ def build_dictionary(
     assert vocabulary.tokens is not None
     path.write_text("".join(f"{token}\t{named.get(token, 0)}\n" for token in vocabulary.tokens), encoding="utf-8")
     return vocabulary
-
-
-def readable(pieces: Sequence[Piece]) -> Iterator[Groups]:
-    """Those of the pieces whose metre GETMusic can serve, read."""
-    for piece in pieces:
-        if piece.score is not None:
-            try:
-                yield read_groups(piece.score, melody=piece.melody)
-            except InputError:
-                continue
 
 
 if __name__ == "__main__":

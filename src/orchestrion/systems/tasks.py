@@ -20,6 +20,11 @@ Progress = Callable[[int, int], None]
 """Called with the work done and the work in all, in any unit."""
 
 
+def part_of(progress: Progress | None, number: int, parts: int) -> Progress | None:
+    """Progress of one of several equal parts, in units of its own."""
+    return None if progress is None else lambda done, total: progress(number * total + done, parts * total)
+
+
 @dataclass(frozen=True, slots=True)
 class Music:
     """A score that a system made, and what it reports about it: what was asked, chosen, mapped, left out."""
