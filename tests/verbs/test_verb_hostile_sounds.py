@@ -133,3 +133,23 @@ def test_what_is_encoded_can_be_decoded(tmp_path, monkeypatch):
     assert main(["encode", "in.wav", "-o", "in.npz"]) == 0 == main(["decode", "in.npz", "-o", "again.wav"])
     again, rate = soundfile.read("again.wav")
     assert abs(len(again) / rate - 1.0) < 0.01 and np.abs(again).max() > 0
+
+
+@pytest.mark.parametrize("verb", ["index", "evaluate"])
+def test_folders_are_served_without_their_bad_files(verb, tmp_path, monkeypatch, capsys):
+    (tmp_path / "music").mkdir()
+    monkeypatch.chdir(tmp_path / "music")
+    names = [name for name in bad_files() if not name.endswith(".mp4")]  # a film does not call itself sound
+    soundfile.write("good.wav", np.tile(TONE, 4), 8000)
+    monkeypatch.chdir(tmp_path)
+    words = {"index": ["index", "music", "-o", "heard"], "evaluate": ["evaluate", "music", "--reference", "music"]}
+    assert main([*words[verb], "--json"]) == 0
+    told = capsys.readouterr().out
+    assert json.loads(told) and all(name in told for name in names)
+    if verb == "index":
+        assert main(["search", "music/good.wav", "--index", "heard", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["hits"][0]["path"].endswith("good.wav")
+        for name in names:
+            assert main(["search", f"music/{name}", "--index", "heard"]) == 2
+            captured = capsys.readouterr()
+            assert captured.out == "" and captured.err.count("\n") == 1 and name in captured.err
