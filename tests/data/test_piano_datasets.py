@@ -1,4 +1,4 @@
-"""Readers of VGMIDI and the Yamaha e-Piano Competition, on tiny folders in the published layouts."""
+"""Readers of VGMIDI, the Yamaha e-Piano Competition and ATEPP, on tiny folders in the published layouts."""
 
 import pytest
 import symusic
@@ -58,3 +58,39 @@ def test_yamaha(tmp_path):
     with pytest.raises(InputError, match="does not look like"):
         (tmp_path / "empty").mkdir()
         load_dataset("yamaha_epiano", tmp_path / "empty")
+
+
+ATEPP_HEAD = (
+    "artist,artist_id,track,track_duration,composer,composition_id,score_path,midi_path,youtube_links,quality\n"
+)
+
+
+def test_atepp(tmp_path):
+    for place in ("ATEPP-1.2/A_B/Op._1/00001.mid", "ATEPP-1.2/ATEPP-1.2/A_B/Op._1/00002.mid", "A_B/Op._2/00003.mid"):
+        write_midi(tmp_path / place)
+    rows = (
+        "P,1,One,2.0,A B,0,,A_B/Op._1/00001.mid,x,\n"
+        "Q,2,One,2.0,A B,0,,A_B/Op._1/00002.mid,x,background noise\n"
+        'R,3,"Two, again",2.0,A B,1,,A_B/Op._2/00003.mid,x,corrupted\n'
+        "R,3,Gone,2.0,A B,1,,A_B/Op._2/00004.mid,x,\n"
+    )
+    (tmp_path / "ATEPP-metadata-1.1.csv").write_text("nothing\n")
+    (tmp_path / "ATEPP-metadata-1.2.csv").write_text(ATEPP_HEAD + rows)
+    held = load_dataset("atepp", tmp_path)
+    assert [entry.id for entry in held.entries] == ["A_B/Op._1/00001.mid", "A_B/Op._1/00002.mid"]
+    assert held[0].split == held[1].split and held[0].tempo is None and held[0].title == "A B: One"
+    assert held[1].tags == {"genre": ["classical"], "composer": ["A B"], "performer": ["Q"]}
+    without = ATEPP_HEAD.replace(",quality", ",notes,")  # as in version 1.1
+    (tmp_path / "ATEPP-metadata-1.2.csv").write_text(without + rows)
+    assert len(load_dataset("atepp", tmp_path).entries) == 3
+
+
+def test_hostile_atepp(tmp_path):
+    with pytest.raises(InputError, match="does not look like ATEPP"):
+        load_dataset("atepp", tmp_path)
+    (tmp_path / "ATEPP-metadata-1.2.csv").write_text(ATEPP_HEAD + "P,1,One,2.0,A,0,,../secret.mid,x,\n")
+    with pytest.raises(InputError, match="outside of that folder"):
+        load_dataset("atepp", tmp_path)
+    (tmp_path / "ATEPP-metadata-1.2.csv").write_text(ATEPP_HEAD + "P,1,One,2.0,A,0,,a.mid,x,\n")
+    with pytest.raises(InputError, match="MIDI files that its table names"):
+        load_dataset("atepp", tmp_path)

@@ -19,6 +19,7 @@ MODULES = {
     "midicaps": "midicaps",
     "pop909": "pop909",
     "maestro": "maestro",
+    "atepp": "atepp",
     "vgmidi": "vgmidi",
     "yamaha_epiano": "yamaha_epiano",
     "slakh2100": "slakh2100",
