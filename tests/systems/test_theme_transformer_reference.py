@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from orchestrion.hub.official import theme_transformer as official
+from orchestrion.paradigms.autoregressive import released_nucleus
 from orchestrion.representations.theme_grammar import ThemeGrammar
 from orchestrion.representations.theme_remi import (
     ThemeVocabulary,
@@ -21,7 +22,7 @@ from orchestrion.representations.theme_remi import (
     windows,
 )
 from orchestrion.representations.theme_remi_official import TicksSong, midi_to_tokens, tokens_to_midi
-from orchestrion.systems.theme_transformer import ThemeTransformer, released_nucleus
+from orchestrion.systems.theme_transformer import ThemeTransformer
 
 HERE = Path(__file__).parents[1] / "reference"
 ROOT = Path(os.environ.get("ORCHESTRION_REFERENCE", HERE)) / "theme_transformer"

@@ -60,6 +60,17 @@ def choose(
     return torch.searchsorted(cumulative, target, right=True).squeeze(-1)
 
 
+def released_nucleus(logits: Float[Tensor, "batch classes"], p: float) -> Float[Tensor, "batch classes"]:
+    """Logits with the nucleus as Theme Transformer's code has it: cut behind the *last* class at which the cumulative
+    probability exceeds p, so that only the least likely one is dropped; where none does, the three likeliest stay."""
+    ordered, order = torch.softmax(logits, -1).sort(dim=-1, descending=True)
+    beyond = ordered.cumsum(-1) > p
+    places = torch.arange(logits.shape[-1], device=logits.device)
+    last = torch.where(beyond, places, -1).amax(-1, keepdim=True)
+    dropped = places >= torch.where(last < 0, 3, last)
+    return logits.masked_fill(torch.zeros_like(dropped).scatter(-1, order, dropped), -torch.inf)
+
+
 @runtime_checkable
 class Grammar(Protocol):
     """Says which token may come next and takes the one that came."""

@@ -126,3 +126,13 @@ class ThemeGrammar:
         self.label = self.label + 1 if self.inside else 0
         self.labels.append(self.label)
         self.last = token
+
+
+def finished(tokens: Sequence[int], vocabulary: ThemeVocabulary, *, quirks: str = "none") -> list[int]:
+    """What a grammar let through, without the bar that shows that the piece is over, and marks that stand before it."""
+    end = len(tokens)
+    if quirks != "official" and end and tokens[-1] == vocabulary.bar:
+        end -= 1
+    while end and tokens[end - 1] == vocabulary.start:
+        end -= 1
+    return list(tokens[:end])

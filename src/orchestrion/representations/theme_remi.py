@@ -7,7 +7,7 @@ them. `Theme_Start` stands before the first bar of a region and `Theme_End` afte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -128,6 +128,10 @@ class ThemeSong:
         chosen = self.notes[(self.notes[:, 0] >= start) & (self.notes[:, 0] < stop)].copy()
         chosen[:, 0] -= start
         return ThemeSong(chosen, self.bars[first : last + 1] - start)
+
+
+FindRegions = Callable[[ThemeSong, int], Sequence[tuple[int, int]]]
+"""Song, bars of a theme → bars [first, last) of the theme regions."""
 
 
 def encode(song: ThemeSong, vocabulary: ThemeVocabulary, *, bridge: bool = False) -> list[int]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,20 @@ class ThemeFinder:
         encoder = PhraseEncoder()
         encoder.load_state_dict(held.tensors)
         return cls(encoder, eps=float(held.header.get("eps", EPS)))
+
+
+@lru_cache(maxsize=1)
+def _bundled() -> ThemeFinder:
+    return ThemeFinder.load()
+
+
+def find_regions(song: ThemeSong, bars: int) -> tuple[tuple[int, int], ...]:
+    """Bars [first, last) in which the theme of a song returns, as the bundled finder hears it.
+
+    Args:
+        bars: of a theme.
+    """
+    return _bundled().find(song, length=bars).regions
 
 
 Tunes = list[tuple[list[Melody], frozenset[int]]]

@@ -10,7 +10,6 @@ training are found one module beside (`theme_finder`), tokens and grammar live o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import torch
@@ -21,19 +20,21 @@ from torch import Tensor, nn
 from orchestrion.data.loader import LengthBatches
 from orchestrion.data.piece import Piece
 from orchestrion.errors import InputError, OptionError
-from orchestrion.nn.cache import LayerCache, keep_rows
+from orchestrion.nn.cache import LayerCache
 from orchestrion.nn.encoder import Encoder
 from orchestrion.nn.gated_decoder import GatedDecoder
 from orchestrion.nn.positions import sinusoidal_table
-from orchestrion.paradigms.autoregressive import next_token_loss, sample
-from orchestrion.representations.theme_grammar import ThemeGrammar
+from orchestrion.nn.sliding_context import SlidingContext
+from orchestrion.paradigms.autoregressive import next_token_loss, released_nucleus, sample
+from orchestrion.representations.theme_grammar import ThemeGrammar, finished
+from orchestrion.representations.theme_plan import THEME_BARS, Plan
 from orchestrion.representations.theme_remi import ThemeSong, ThemeVocabulary, decode, encode
 from orchestrion.representations.theme_song import score_of_song
 from orchestrion.systems.card import Card
 from orchestrion.systems.registry import register
 from orchestrion.systems.system import System
 from orchestrion.systems.tasks import Music, Progress
-from orchestrion.systems.theme_plan import THEME_BARS, Plan
+from orchestrion.systems.theme_finder import find_regions
 from orchestrion.training.stage import Loss, Objective, Stage, warmup_cosine
 from orchestrion.training.themed_songs import ThemeBatch, ThemedSongs
 
@@ -41,6 +42,7 @@ VOCABULARY = ThemeVocabulary()
 SLIDE = 4  # a full context drops a quarter at once, so that keys are computed anew only that often
 VALIDATION_ITEMS = 48
 MOST_TOKENS_A_BAR = 160
+
 
 # Network (section IV) -------------------------------------------------------------------------------------------------
 
@@ -135,68 +137,6 @@ class ThemeNetwork(nn.Module):
     ) -> Float[Tensor, "batch classes"]:
         """Logits after the newest tokens; `caches` (from `decoder.start`) hold what came before."""
         return self.head(self.decoder(self.tokens(tokens), labels, caches=caches)[:, -1])
-
-
-def released_nucleus(logits: Float[Tensor, "batch classes"], p: float) -> Float[Tensor, "batch classes"]:
-    """The published nucleus: cut behind the *last* class at which the cumulative probability exceeds p, so that only
-    the least likely one is dropped; where none does, the three likeliest stay."""
-    ordered, order = torch.softmax(logits, -1).sort(dim=-1, descending=True)
-    beyond = ordered.cumsum(-1) > p
-    places = torch.arange(logits.shape[-1], device=logits.device)
-    last = torch.where(beyond, places, -1).amax(-1, keepdim=True)
-    dropped = places >= torch.where(last < 0, 3, last)
-    return logits.masked_fill(torch.zeros_like(dropped).scatter(-1, order, dropped), -torch.inf)
-
-
-class _Writing:
-    """Music that is being written: what came so far in each row, and the keys and values of the context."""
-
-    def __init__(self, system: ThemeTransformer, theme: Sequence[int], grammars: Sequence[ThemeGrammar]) -> None:
-        self.network, self.context = system.network, system.context
-        self.exact = system.quirks == "official"
-        self.grammars = list(grammars)
-        given = torch.tensor([list(theme)], device=system.device)
-        memory = self.network.read(given)
-        rows = len(self.grammars)
-        prompted = memory is None
-        self.prefix = given.expand(rows, -1) if prompted else given[:, :0].expand(rows, -1)
-        if memory is None:
-            memory = self.network.tokens(given)[:, :1]  # only its shape is used
-        self.memory = memory.expand(rows, -1, -1)
-        self.tokens = self.labels = given[:, :0].expand(rows, -1)
-        self.caches: list[LayerCache] | None = None
-
-    @property
-    def bars(self) -> int:
-        """How many bars the longest row will have."""
-        return int(max(grammar.most for grammar in self.grammars))
-
-    def step(self, new: Int[Tensor, "rows new"]) -> Float[Tensor, "rows classes"]:
-        """Logits after the newest tokens; the grammars have taken them already."""
-        count = new.shape[1]
-        labels = torch.tensor([grammar.labels[-count:] for grammar in self.grammars], device=new.device)
-        self.tokens, self.labels = torch.cat([self.tokens, new], 1), torch.cat([self.labels, labels], 1)
-        full = self.caches is not None and self.caches[0].own.length + count > self.context + self.prefix.shape[1]
-        if self.caches is not None and not full:
-            return self.network.step(new, labels, self.caches)
-        if full:
-            kept = self.context if self.exact else self.context - self.context // SLIDE
-            self.tokens, self.labels = self.tokens[:, -kept:], self.labels[:, -kept:]
-        self.tokens, self.labels = self.tokens[:, -self.context :], self.labels[:, -self.context :]
-        prefix = self.prefix.shape[1]
-        self.caches = self.network.decoder.start(self.memory, capacity=self.context + prefix)
-        outside = torch.zeros_like(self.prefix)
-        return self.network.step(
-            torch.cat([self.prefix, self.tokens], 1), torch.cat([outside, self.labels], 1), self.caches
-        )
-
-    def drop(self, rows: Tensor) -> None:
-        """Only the rows listed go on."""
-        self.grammars = [self.grammars[row] for row in rows.tolist()]
-        self.tokens, self.labels = self.tokens[rows], self.labels[rows]
-        self.memory, self.prefix = self.memory[rows], self.prefix[rows]
-        if self.caches is not None:
-            keep_rows(self.caches, rows)
 
 
 # System ---------------------------------------------------------------------------------------------------------------
@@ -322,12 +262,14 @@ class ThemeTransformer(System):
         """Cross-entropy of the next token, padding left out; the gate follows the label of the input token."""
         tokens, labels, targets = batch.tokens[:, :-1], batch.labels[:, :-1], batch.tokens[:, 1:]
         if self.source == "prompt":
-            tokens, labels, targets = _prompted(batch)
+            tokens, labels, targets = batch.prompted()
         tokens, labels, targets = (part.to(self.device) for part in (tokens, labels, targets))
         theme, real = batch.theme.to(self.device), batch.theme_real.to(self.device)
         logits = self.network(tokens, labels, self.network.read(theme, real), real)
         counted = int((targets != VOCABULARY.pad).sum())
         return Loss(next_token_loss(logits.float(), targets, ignore=VOCABULARY.pad), counted, {"tokens": counted})
+
+    # Training ---------------------------------------------------------------------------------------------------------
 
     def stages(self, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
         """One stage on windows of songs whose themes the bundled finder marks: windows that begin with a theme, as
@@ -389,13 +331,34 @@ class ThemeTransformer(System):
             theme: tokens with marks.
             grammars: have taken `start` already.
         """
-        writing = _Writing(self, theme, grammars)
+        given, going = torch.tensor([list(theme)], device=self.device), list(grammars)
+        memory = self.network.read(given)
+        prefix = given if memory is None else given[:, :0]
+        if memory is None:
+            memory = self.network.tokens(given)[:, :1]  # only its shape is used
+        context = SlidingContext(
+            self.network.step,
+            self.network.decoder.start,
+            memory=memory.expand(len(grammars), -1, -1),
+            prefix=prefix.expand(len(grammars), -1),
+            size=self.context,
+            kept=self.context if self.quirks == "official" else self.context - self.context // SLIDE,
+        )
 
         def step(tokens: Tensor) -> Tensor:
-            logits = writing.step(tokens)
+            labels = [grammar.labels[-tokens.shape[1] :] for grammar in going]
+            logits = context.step(tokens, torch.tensor(labels, device=self.device))
             if self.quirks != "official" or temperature == 0:
                 return logits
             return released_nucleus(logits / temperature, top_p) * temperature
+
+        def drop(rows: Tensor) -> None:
+            going[:] = [going[row] for row in rows.tolist()]
+            context.drop(rows)
+
+        def bars_done(_: int) -> None:
+            if progress is not None:
+                progress(min(grammar.bar for grammar in grammars), int(max(grammar.most for grammar in going)))
 
         return sample(
             step,
@@ -405,8 +368,8 @@ class ThemeTransformer(System):
             grammars=grammars,
             temperature=temperature,
             top_p=1.0 if self.quirks == "official" else top_p,
-            drop=writing.drop,
-            progress=None if progress is None else lambda done: progress(_bars_done(grammars), writing.bars),
+            drop=drop,
+            progress=bars_done,
         )
 
     # Tasks ------------------------------------------------------------------------------------------------------------
@@ -435,13 +398,14 @@ class ThemeTransformer(System):
         Raises:
             InputError: the score has no melody, or one of fewer than three notes in two bars.
         """
-        plan = Plan(score, VOCABULARY, self.accompaniment)
+        plan = Plan(score, VOCABULARY, self.accompaniment, find=find_regions)
         start = [VOCABULARY.tempo(tempo or plan.tempo)] if self.quirks == "official" else []
         start.append(VOCABULARY.start)
         rows = self._write_bars(plan, start, bars, n, seed, temperature, top_p, progress)
         made = []
         for row in rows:
-            song = decode(_finished(start + row, self.quirks), VOCABULARY, bar_lengths=plan.bar_lengths)
+            tokens = finished(start + row, VOCABULARY, quirks=self.quirks)
+            song = decode(tokens, VOCABULARY, bar_lengths=plan.bar_lengths)
             written = ThemeSong(song.notes, song.bars, (), song.themes)
             made.append(
                 Music(
@@ -466,10 +430,10 @@ class ThemeTransformer(System):
         Raises:
             InputError: as `develop`.
         """
-        plan = Plan(score, VOCABULARY, self.accompaniment)
+        plan = Plan(score, VOCABULARY, self.accompaniment, find=find_regions)
         start = encode(plan.marked, VOCABULARY)[-self.context // 2 :]
         (row,) = self._write_bars(plan, start, bars, 1, seed, temperature, top_p, progress, new_bar=True)
-        song = decode(_finished(row, self.quirks), VOCABULARY, bar_lengths=plan.bar_lengths)
+        song = decode(finished(row, VOCABULARY, quirks=self.quirks), VOCABULARY, bar_lengths=plan.bar_lengths)
         regions = plan.regions(song, after=len(plan.ruler.parts))
         return Music(plan.extended(song), {"theme": plan.report, "bars": bars, "theme_regions": regions})
 
@@ -511,40 +475,3 @@ class ThemeTransformer(System):
             top_p=top_p,
             progress=progress,
         )
-
-
-@lru_cache(maxsize=1)
-def _finder():
-    from orchestrion.systems.theme_finder import ThemeFinder
-
-    return ThemeFinder.load()
-
-
-def find_regions(song: ThemeSong, bars: int) -> tuple[tuple[int, int], ...]:
-    """Bars [first, last) in which the theme of a song returns, as the bundled finder hears it."""
-    return _finder().find(song, length=bars).regions
-
-
-def _prompted(batch: ThemeBatch) -> tuple[Tensor, Tensor, Tensor]:
-    """Theme and window as one sequence; the theme itself is not to be predicted."""
-    rows, wanted = [], []
-    for theme, real, tokens in zip(batch.theme, batch.theme_real, batch.tokens, strict=True):
-        given = theme[real]
-        rows.append(torch.cat([given, tokens[:-1]]))
-        wanted.append(torch.cat([torch.zeros_like(given), tokens[1:]]))
-    tokens, targets = (nn.utils.rnn.pad_sequence(part, batch_first=True) for part in (rows, wanted))
-    return tokens, torch.zeros_like(tokens), targets
-
-
-def _finished(tokens: list[int], quirks: str) -> list[int]:
-    """Without the bar that shows that the piece is over, and marks that stand before it."""
-    end = len(tokens)
-    if quirks != "official" and end and tokens[-1] == VOCABULARY.bar:
-        end -= 1
-    while end and tokens[end - 1] == VOCABULARY.start:
-        end -= 1
-    return tokens[:end]
-
-
-def _bars_done(grammars: Sequence[ThemeGrammar]) -> int:
-    return min(grammar.bar for grammar in grammars)

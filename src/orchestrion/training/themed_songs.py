@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from orchestrion.data.corpus import one_of_each_tune
 from orchestrion.data.piece import Piece
 from orchestrion.representations.theme_remi import (
     MELODY,
-    ThemeSong,
+    FindRegions,
     ThemeVocabulary,
     Window,
     encode,
@@ -24,9 +24,6 @@ from orchestrion.representations.theme_remi import (
     windows,
 )
 from orchestrion.representations.theme_song import Ruler, song_of_score
-
-FindRegions = Callable[[ThemeSong, int], Sequence[tuple[int, int]]]
-"""Song, bars of a theme → bars [first, last) of the theme regions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +47,16 @@ class ThemeBatch:
     theme_real: Bool[Tensor, "batch theme"]
     tokens: Int[Tensor, "batch time"]
     labels: Int[Tensor, "batch time"]
+
+    def prompted(self) -> tuple[Int[Tensor, "batch time"], Int[Tensor, "batch time"], Int[Tensor, "batch time"]]:
+        """Tokens, labels and targets with theme and window as one sequence; the theme itself is not to be predicted."""
+        rows, wanted = [], []
+        for theme, real, tokens in zip(self.theme, self.theme_real, self.tokens, strict=True):
+            given = theme[real]
+            rows.append(torch.cat([given, tokens[:-1]]))
+            wanted.append(torch.cat([torch.zeros_like(given), tokens[1:]]))
+        tokens, targets = (nn.utils.rnn.pad_sequence(part, batch_first=True) for part in (rows, wanted))
+        return tokens, torch.zeros_like(tokens), targets
 
 
 class ThemedSongs:

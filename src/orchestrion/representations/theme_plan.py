@@ -14,7 +14,7 @@ from orchestrion.analysis.skyline import find_melody_track
 from orchestrion.analysis.themes import LEAST_NOTES
 from orchestrion.errors import InputError
 from orchestrion.media.timeline import Timeline
-from orchestrion.representations.theme_remi import MELODY, ThemeSong, ThemeVocabulary, encode
+from orchestrion.representations.theme_remi import MELODY, FindRegions, ThemeSong, ThemeVocabulary, encode
 from orchestrion.representations.theme_song import Ruler, song_of_score
 from orchestrion.theory.chord_inference import infer_chords
 from orchestrion.theory.chords import ChordSpan
@@ -29,6 +29,7 @@ class Plan:
     """A score as a song, and its theme.
 
     Args:
+        find: where the theme of a song is.
         accompaniment: "notes", or "chords" for blocks of the chords that are heard, or that suit a melody alone.
 
     Attributes:
@@ -41,9 +42,7 @@ class Plan:
         InputError: the score has no melody, or no two bars of it with three notes.
     """
 
-    def __init__(self, score: ScoreTick, vocabulary: ThemeVocabulary, accompaniment: str) -> None:
-        from orchestrion.systems.theme_transformer import find_regions
-
+    def __init__(self, score: ScoreTick, vocabulary: ThemeVocabulary, accompaniment: str, *, find: FindRegions) -> None:
         melody = find_melody_track(score)
         if melody is None:
             raise InputError("The score has no pitched notes, so there is no theme in it.")
@@ -52,7 +51,7 @@ class Plan:
         song = song_of_score(score, melody=melody, chords=chords)
         timeline = Timeline.from_score(score)
         parts = self.ruler.parts
-        regions = _regions(song, self.ruler, find_regions)
+        regions = _regions(song, self.ruler, find)
         first, last = regions[0]
         bar = self.ruler.bar_of_part(first)
         self.parts = int(parts[bar])
@@ -91,7 +90,7 @@ class Plan:
         return score
 
 
-def _regions(song: ThemeSong, ruler: Ruler, find: Any) -> Sequence[tuple[int, int]]:
+def _regions(song: ThemeSong, ruler: Ruler, find: FindRegions) -> Sequence[tuple[int, int]]:
     """Theme regions in bars of the song: what returns most, or the first two bars with enough of a melody."""
     bars = len(ruler.parts)
     if bars > SHORT_SCORE:
