@@ -29,24 +29,30 @@ def attend(
     mask: Bool[Tensor, "*#rows #time memory"] | None = None,
     causal: bool = False,
     dropout: float = 0.0,
+    scale: float | None = None,
 ) -> Float[Tensor, "batch heads time head_dim"]:
-    """softmax(q kᵀ / √head_dim) v (Vaswani et al. 2017, equation 1); `mask` is True where attention is allowed.
+    """softmax(q kᵀ / √head_dim) v (Vaswani et al. 2017, equation 1); `mask` is True where attention is allowed, and
+    `scale` takes the place of 1 / √head_dim.
 
     torch's fused kernel, except where it is slow: training in bfloat16 on a CPU, whose backward pass takes several
     times as long as these plain products, block by block of the queries so that a causal step never touches the future.
     """
     plain = q.device.type == "cpu" and q.dtype == torch.bfloat16 and q.requires_grad and dropout == 0
     if not plain:
-        return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, dropout_p=dropout)
+        return functional.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, is_causal=causal, dropout_p=dropout, scale=scale
+        )
     block = CAUSAL_BLOCK if causal else q.shape[2]
-    return torch.cat([_attend_block(q, k, v, start, block, mask, causal) for start in range(0, q.shape[2], block)], 2)
+    factor = q.shape[-1] ** -0.5 if scale is None else scale
+    starts = range(0, q.shape[2], block)
+    return torch.cat([_attend_block(q, k, v, start, block, mask, causal, factor) for start in starts], 2)
 
 
 CAUSAL_BLOCK = 128  # queries at once: fewer waste products with the future, more pay overhead
 
 
 def _attend_block(
-    q: Tensor, k: Tensor, v: Tensor, start: int, block: int, mask: Tensor | None, causal: bool
+    q: Tensor, k: Tensor, v: Tensor, start: int, block: int, mask: Tensor | None, causal: bool, factor: float
 ) -> Float[Tensor, "batch heads block head_dim"]:
     batch, heads = q.shape[:2]
     q = q[:, :, start : start + block]
@@ -59,7 +65,7 @@ def _attend_block(
         spread = mask.expand(batch, heads, q.shape[2], seen).flatten(0, 1)
         bias = bias.new_zeros(spread.shape).masked_fill(~spread, -torch.inf)
     keys, values = k[:, :, :seen].flatten(0, 1), v[:, :, :seen].flatten(0, 1)
-    scores = torch.baddbmm(bias, q.flatten(0, 1), keys.transpose(1, 2), alpha=q.shape[-1] ** -0.5)
+    scores = torch.baddbmm(bias, q.flatten(0, 1), keys.transpose(1, 2), alpha=factor)
     return torch.bmm(scores.softmax(-1), values).unflatten(0, (batch, heads))
 
 

@@ -89,10 +89,9 @@ def grid_attend(q: Grid, k: Grid, v: Grid, *, kind: str, window: int, shift: int
     Raises:
         ValueError: the grid is smaller than a neighbourhood, or no multiple of a window.
     """
-    q = q * math.sqrt(q.shape[-1])  # what `attend` divides by
     if kind == "global":
         parts = (part.flatten(1, 2).transpose(1, 2) for part in (q, k, v))
-        return attend(*parts).transpose(1, 2).unflatten(1, q.shape[1:3])
+        return attend(*parts, scale=1.0).transpose(1, 2).unflatten(1, q.shape[1:3])
     if kind == "neighborhood":
         return neighborhood_attend(q, k, v, window=window)
     if kind == "shifted_window":
@@ -116,7 +115,7 @@ def window_attend(q: Grid, k: Grid, v: Grid, *, window: int, shift: int) -> Grid
     mask = None
     if shift:
         mask = _window_mask(rows, columns, window, shift, q.device).repeat(batch, 1, 1)[:, None]
-    out = attend(cut(q), cut(k), cut(v), mask=mask)
+    out = attend(cut(q), cut(k), cut(v), mask=mask, scale=1.0)
     out = out.unflatten(2, (window, window)).unflatten(0, (batch, rows, columns))
     out = out.permute(0, 1, 4, 2, 5, 3, 6).flatten(3, 4).flatten(1, 2)
     return out.roll((-shift, -shift), (1, 2)) if shift else out
@@ -161,6 +160,7 @@ def neighborhood_attend(q: Grid, k: Grid, v: Grid, *, window: int) -> Grid:
         keys.reshape(-1, heads, seen, head_dim),
         values.reshape(-1, heads, seen, head_dim),
         mask=mask.repeat(batch, 1, 1)[:, None],
+        scale=1.0,
     )
     out = out.view(batch, height // rows, width // columns, heads, rows, columns, head_dim)
     return out.permute(0, 1, 4, 2, 5, 3, 6).reshape(q.shape)

@@ -30,7 +30,7 @@ from orchestrion.nn.planar_convolution import plainly
 
 Tokens = Float[Tensor, "batch height width channels"]
 Condition = Float[Tensor, "batch condition"]
-INNER_NUMBERS = 1 << 18  # inside a feed-forward network at once, so that they stay in the cache
+INNER_NUMBERS = 1 << 20  # inside a feed-forward network at once, so that they stay in the cache
 LARGE_PICTURE = 1 << 17  # numbers of a level from which pictures go through it one after the other, for the same reason
 AUGMENTATIONS = 9  # numbers that tell how a training picture was changed (Karras et al. 2022, table 6)
 

@@ -23,9 +23,8 @@ from orchestrion.representations.leads import lead_score
 from orchestrion.representations.melody_events import (
     STEPS,
     Event,
-    Lead,
     bar_lengths,
-    chord_class,
+    chord_steps,
     class_chord,
     from_classes,
     join_events,
@@ -74,7 +73,8 @@ def run(
     began = time.monotonic()
     train = _in_four(load_corpus("compact", split="train"), most)
     conditions = [
-        _chord_steps(lead) for lead in leads(_in_four(load_corpus("compact", split="test"), 4 * written), written)
+        chord_steps(lead.chords, round(lead.quarters * STEPS))
+        for lead in leads(_in_four(load_corpus("compact", split="test"), 4 * written), written)
     ]
     rows: list[dict[str, dict[str, float]]] = []
     pooled: dict[str, list[float]] = {name: [] for name in NETWORKS}
@@ -98,13 +98,6 @@ def _in_four(pieces: Sequence[Piece], most: int) -> list[Piece]:
     metres = pieces.column("metre") if hasattr(pieces, "column") else ["4/4"] * len(pieces)  # type: ignore[attr-defined]
     chosen = [index for index, metre in enumerate(metres) if metre == "4/4"][:most]
     return [pieces[index] for index in chosen]
-
-
-def _chord_steps(lead: Lead) -> np.ndarray:
-    classes = np.zeros(round(lead.quarters * STEPS), np.int64)
-    for span in lead.chords:
-        classes[round(span.start * STEPS) : round(span.end * STEPS)] = chord_class(span.chord)
-    return classes
 
 
 def _trained(train: Sequence[Piece], changes: dict[str, Any], seed: int, steps: int) -> CMHRNN:
@@ -233,7 +226,8 @@ def paper_table(*, seed: int = 0, progress: Callable[[int, int], None] | None = 
     model = load("cm_hrnn")
     assert isinstance(model, CMHRNN)
     conditions = [
-        _chord_steps(lead) for lead in leads(_in_four(load_corpus("compact", split="test"), 4 * pieces), pieces)
+        chord_steps(lead.chords, round(lead.quarters * STEPS))
+        for lead in leads(_in_four(load_corpus("compact", split="test"), 4 * pieces), pieces)
     ]
     ratios, strains, lengths = [], [], []
     for number, chords in enumerate(conditions):
