@@ -92,7 +92,7 @@ class TagListener(Listener):
             nn.BatchNorm1d(2 * MEL_BANDS + PITCH_BANDS, affine=False),
             nn.Linear(2 * MEL_BANDS + PITCH_BANDS, len(self.names)),
         )
-        nn.init.zeros_(self.wide[1].weight)
+        nn.init.zeros_(self.wide[1].get_parameter("weight"))
         self.register_buffer("thresholds", torch.full((len(self.names),), 0.5))
 
     def forward(
