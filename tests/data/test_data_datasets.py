@@ -188,7 +188,18 @@ def yamaha_epiano(root):
         write_midi(root / name)
 
 
+def atepp(root):
+    rows = []
+    for number in range(3):
+        place = f"A_Composer/Op._{number // 2}/0000{number}.mid"
+        write_midi(root / "ATEPP-1.2" / place)
+        rows.append(f"A Pianist,1,Op. {number // 2},9.0,A Composer,{number // 2},,{place},-,")
+    head = "artist,artist_id,track,track_duration,composer,composition_id,score_path,midi_path,youtube_links,quality"
+    (root / "ATEPP-metadata-1.2.csv").write_text("\n".join([head, *rows]))
+
+
 MAKERS = {
+    "atepp": atepp,
     "essen": essen,
     "nottingham": nottingham,
     "lmd_full": lmd_full,
