@@ -33,8 +33,9 @@ def audio_blocks(
     try:
         with soundfile.SoundFile(found) as file:
             check_header(found, file)
-            rate, least = file.samplerate, max(int(rest * file.samplerate), 1)
-            size, done, held = max(int(seconds * rate), 1), 0, None
+            rate, done, held = file.samplerate, 0, None
+            size = max(int(seconds * rate), 1)
+            least = min(max(int(rest * rate), 1), size)  # a whole block is no rest
             while len(block := file.read(size, dtype="float32", always_2d=True)):
                 done += len(block)
                 if done > MOST_SECONDS * rate:
