@@ -30,7 +30,7 @@ from orchestrion.reproductions.report import Claim, Plot, Reproduction
 from orchestrion.systems.improvnet import ImprovNet
 from orchestrion.systems.registry import load
 from orchestrion.training.genre_windows import genre_probabilities, train_genre_classifier, window_accuracy
-from orchestrion.training.performance_segments import PerformanceSegments, genre_of
+from orchestrion.training.performance_segments import genre_of
 from orchestrion.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def run(
     chosen = _sources(test, pieces)
     figures: dict[str, list[float]] = {}
     plain = ImprovNet.from_preset("mini")
-    classifier = train_genre_classifier(_performed(plain, train), steps=classifier_steps)
-    accuracy = window_accuracy(classifier, _performed(plain, test))
+    classifier = train_genre_classifier(plain.segments(train), steps=classifier_steps)
+    accuracy = window_accuracy(classifier, plain.segments(test))
     for done, seed in enumerate(seeds):
         model = _trained(train, seed, steps)
         row = _genre_and_structure(model, classifier, chosen, seed) | _harmony(model, chosen, seed)
@@ -107,17 +107,6 @@ def _sources(pieces: Sequence[Piece], most: int) -> list[ScoreTick]:
         if len(found) == most:
             break
     return found
-
-
-def _performed(model: ImprovNet, pieces: Sequence[Piece]) -> PerformanceSegments:
-    return PerformanceSegments(
-        pieces,
-        model.vocabulary,
-        encoder_length=model.encoder_length,
-        decoder_length=model.decoder_length,
-        context=model.context,
-        transpose=model.transpose,
-    )
 
 
 def _trained(train: Sequence[Piece], seed: int, steps: int) -> ImprovNet:
@@ -285,8 +274,8 @@ def paper_table(*, seed: int = 0, progress: Callable[[int, int], None] | None = 
     model = load("improvnet")
     assert isinstance(model, ImprovNet)
     train, test = _pieces("train", TUNES), _pieces("test", TUNES // 4)
-    classifier = train_genre_classifier(_performed(model, train), steps=CLASSIFIER_STEPS, seed=seed)
-    accuracy = window_accuracy(classifier, _performed(model, test))
+    classifier = train_genre_classifier(model.segments(train), steps=CLASSIFIER_STEPS, seed=seed)
+    accuracy = window_accuracy(classifier, model.segments(test))
     chosen = _sources(test, pieces)
     row: dict[str, Any] = _genre_and_structure(model, classifier, chosen, seed)
     row |= _harmony(model, chosen, seed)

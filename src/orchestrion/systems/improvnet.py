@@ -187,7 +187,7 @@ class ImprovNet(System):
         Raises:
             InputError: no piece has notes and one of the genres.
         """
-        made, held = (self._segments(pieces) for pieces in (train, validation))
+        made, held = (self.segments(pieces) for pieces in (train, validation))
         if not len(made):
             genres = ", ".join(self.vocabulary.genres)
             raise InputError(f"None of the pieces has notes and a genre among {genres}; give others to train on.")
@@ -219,7 +219,8 @@ class ImprovNet(System):
             )
         ]
 
-    def _segments(self, pieces: Sequence[Piece]) -> PerformanceSegments:
+    def segments(self, pieces: Sequence[Piece]) -> PerformanceSegments:
+        """Performances of the pieces whose genre is known, as this size reads them."""
         return PerformanceSegments(
             pieces,
             self.vocabulary,
