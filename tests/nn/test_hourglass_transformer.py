@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from orchestrion.nn import hourglass_transformer
 from orchestrion.nn.grid_attention import (
     axial_frequencies,
     axial_rotations,
@@ -172,3 +173,15 @@ def test_groups_hold_every_parameter_once():
     assert rate[id(model.merges[0].linear.weight)] == (3e-4, None)
     assert rate[id(model.time_in.weight)] == (3e-4, 0.0)
     assert rate[id(model.down[0][0].attention.scale)] == (3e-4, 0.0)
+
+
+def test_parts_of_a_picture_and_pictures_one_by_one_give_the_same(monkeypatch):
+    model, x, time = network(), torch.randn(3, 3, 8, 16), torch.tensor([0.1, 0.5, 0.9])
+    learning = model(x, time).detach()
+    with torch.no_grad():
+        for name, size in (("INNER_NUMBERS", 100), ("LARGE_PICTURE", 1)):
+            monkeypatch.setattr(hourglass_transformer, name, size)
+            largest = float(learning.abs().max())
+            torch.testing.assert_close(
+                model(x, time), learning, rtol=0, atol=1e-4 * largest
+            )  # other orders of sums, through many layers

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from phrase_cases import tune
 
-from orchestrion.analysis.skeleton import Phrases
-from orchestrion.analysis.skyline import Line, melody_line
+from orchestrion.analysis.skyline import melody_line
 from orchestrion.data.piece import Piece
 from orchestrion.errors import InputError, OptionError
 from orchestrion.evaluation.phrasing import skeleton_recall
-from orchestrion.representations.phrase_notes import PhraseNotes, line_of, line_score, tokens_of
+from orchestrion.representations.phrase_notes import PhraseNotes, line_of, line_score
 from orchestrion.systems.registry import load
 from orchestrion.systems.small_tunes_transformer import SmallTunesTransformer
 from orchestrion.theory.keys import Key
@@ -27,17 +27,6 @@ def tiny():
         if name.endswith("weight"):
             parameter.data.mul_(4)  # far from even, so that conditions show
     return model
-
-
-def tune():
-    """Four phrases of two bars of 4/4, a skeleton of their first and last notes."""
-    length = np.array([4, 4, 4, 4, 4, 4, 8] * 4)
-    stop = np.cumsum(length)
-    pitch = np.array([60, 62, 64, 65, 67, 65, 64, 69, 67, 65, 64, 62, 60, 62] * 2)
-    kept = np.zeros(28, bool)
-    kept[[0, 6, 7, 13, 14, 20, 21, 27]] = True
-    line = Line(stop - length, stop, pitch + 6, (4, 4))
-    return line, tokens_of(line, Phrases.at([7, 14, 21], 28), kept)
 
 
 def write(model, tokens, seed=0, stops=(32, 64, 96, 128), **options):

@@ -1,0 +1,36 @@
+"""Recurrent parts of short music: several items at once, without gradient, go another way and must give the same."""
+
+import pytest
+import torch
+
+from orchestrion.nn.segment_vae import SEVERAL, EventDecoder, SequenceEncoder
+
+
+@pytest.mark.parametrize("items", [1, SEVERAL, SEVERAL + 2])
+def test_encoding_is_that_of_torch(items):
+    torch.manual_seed(0)
+    encoder, x = SequenceEncoder(inputs=7, hidden=12, latent=5), torch.randn(items, 9, 7)
+    slow = encoder(x)
+    with torch.inference_mode():
+        fast = encoder(x)
+    torch.testing.assert_close(fast.mean, slow.mean, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(fast.scale, slow.scale, rtol=1e-5, atol=1e-6)
+    with torch.no_grad():
+        for weight in encoder.gru.parameters():
+            weight.mul_(2)  # what is kept of the weights must not outlive them
+        moved = encoder(x)
+    assert (moved.mean - slow.mean).abs().max() > 1e-2
+    torch.testing.assert_close(moved.mean, encoder(x).mean, rtol=1e-5, atol=1e-6)
+
+
+def test_many_are_written_as_each_alone():
+    torch.manual_seed(1)
+    decoder, z = EventDecoder(classes=11, latent=6, hidden=16), 3 * torch.randn(SEVERAL + 2, 6)
+    with torch.inference_mode():
+        together = decoder.roll_out(z, steps=12, keep_log_probs=True)
+        for number in range(len(z)):
+            alone = decoder.roll_out(z[number : number + 1], steps=12, keep_log_probs=True)
+            assert torch.equal(alone.ids[0], together.ids[number])
+            torch.testing.assert_close(alone.log_probs[0], together.log_probs[number], rtol=1e-5, atol=1e-5)
+        logits = decoder(together.ids, z).log_softmax(-1)
+    torch.testing.assert_close(logits, together.log_probs, rtol=1e-5, atol=1e-5)
