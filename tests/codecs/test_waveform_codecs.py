@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from orchestrion.codecs.codec import Codec
+from orchestrion.codecs.codec import Codec, Stream
 from orchestrion.codecs.dac import Dac
-from orchestrion.codecs.encodec import Encodec
+from orchestrion.codecs.encodec import Encodec, encodec_32k
 from orchestrion.codecs.oobleck import Oobleck
 from orchestrion.codecs.overlap import overlap_add
 from orchestrion.codecs.seanet import SeanetDecoder, SeanetEncoder
@@ -157,9 +157,42 @@ def test_a_stream_gives_what_the_whole_gives(make):
     np.testing.assert_allclose(played[:, :inner].clip(-1, 1), wanted[:, :inner], atol=1e-4)
 
 
+@pytest.mark.parametrize("blocks", [(7, 1, 1, 3, 88), (100,), (25, 25, 50)])
+def test_a_causal_codec_streams_what_the_whole_gives_without_delay(blocks):
+    codec, audio = small_encodec(), sound(800)
+    expected = codec.encode(audio)
+    stream, start, coded, played = codec.stream(), 0, [], []
+    assert isinstance(stream, Stream) and stream.delay == 0
+    for frames in blocks:
+        end = start + frames * codec.hop_length
+        coded.append(stream.encode(audio.samples[:, start:end]))
+        played.append(stream.decode(coded[-1]))
+        start = end
+    np.testing.assert_array_equal(np.concatenate(coded, -1), expected.values)
+    whole = codec.decode(expected).samples
+    np.testing.assert_allclose(np.concatenate(played, -1).clip(-1, 1), whole, atol=1e-5)
+
+
+def test_streams_of_one_codec_do_not_disturb_each_other():
+    codec, audio = small_encodec(), sound(160)
+    first, second = codec.stream(), codec.stream()
+    one = [first.encode(audio.samples[:, :80]), first.encode(audio.samples[:, 80:])]
+    second.encode(-audio.samples[:, :80])
+    other = codec.stream()
+    again = [other.encode(audio.samples[:, :80]), other.encode(audio.samples[:, 80:])]
+    np.testing.assert_array_equal(np.concatenate(one, -1), np.concatenate(again, -1))
+
+
 def test_what_cannot_stream_says_so():
-    with pytest.raises(OptionError, match="block by block"):
-        small_encodec().stream()
+    with pytest.raises(OptionError, match="segments"):
+        small_encodec(channels=2, segment=0.05, normalize=True, causal=False).stream()
+    with pytest.raises(OptionError, match="looks ahead"):
+        encodec_32k().stream()
+    stream = small_encodec().stream()
+    with pytest.raises(OptionError, match="multiple of 8"):
+        stream.encode(np.zeros((1, 81), np.float32))
+    with pytest.raises(OptionError, match="1 channels"):
+        stream.encode(np.zeros((2, 80), np.float32))
 
 
 def test_fewer_books_give_a_coarser_sound_and_bit_rates_choose_them():

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from torch.nn import functional
 
+from orchestrion.codecs.causal_codec_stream import CausalCodecStream
 from orchestrion.codecs.overlap import overlap_add
 from orchestrion.codecs.seanet import SeanetDecoder, SeanetEncoder
 from orchestrion.codecs.waveform_codec import Progress, WaveformCodec, check_codes
@@ -164,6 +165,20 @@ class Encodec(WaveformCodec):
             if progress is not None:
                 progress(number, len(frames))
         return overlap_add(segments, self.stride or self.segment)
+
+    def stream(self) -> CausalCodecStream:
+        """A stream of the sound's channels at `bandwidth`, without delay.
+
+        Raises:
+            OptionError: the networks look ahead (those of 32 and 48 kHz do), or the sound is coded in segments.
+        """
+        if self.segment is not None or self.normalize:
+            raise OptionError("This EnCodec codes segments as wholes, not block by block; encode whole files.")
+        books = self.books_at(self.bandwidth)
+        return CausalCodecStream(
+            self.encoder.net, self.decoder.net, hop_length=self.hop_length, channels=self.channels,
+            quantize=lambda z: self.quantizer(z, books).codes, restore=self.quantizer.decode,
+        )  # fmt: skip
 
 
 def encodec_24k() -> Encodec:

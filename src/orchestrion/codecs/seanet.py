@@ -9,11 +9,11 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from orchestrion.nn.padded_convolution import PaddedConv1d, PaddedConvTranspose1d, ResidualLSTM
+from orchestrion.nn.padded_convolution import PaddedConv1d, PaddedConvTranspose1d, ResidualLSTM, Shortcut
 
 
-class SeanetUnit(nn.Module):
-    """shortcut(x) + body(x), the body of an activation and a dilated convolution to fewer channels, and the same back.
+class SeanetUnit(Shortcut):
+    """The body is of an activation and a dilated convolution to fewer channels, and the same back.
 
     Args:
         channels: in and out.
@@ -33,15 +33,13 @@ class SeanetUnit(nn.Module):
         conv: Callable[..., nn.Module],
         act: Callable[[], nn.Module],
     ) -> None:
-        super().__init__()
         hidden = channels // compress
-        self.body = nn.Sequential(
-            act(), conv(channels, hidden, kernel_size, dilation=dilation), act(), conv(hidden, channels, 1)
+        super().__init__(
+            nn.Sequential(
+                act(), conv(channels, hidden, kernel_size, dilation=dilation), act(), conv(hidden, channels, 1)
+            ),
+            nn.Identity() if identity else conv(channels, channels, 1),
         )
-        self.shortcut = nn.Identity() if identity else conv(channels, channels, 1)
-
-    def forward(self, x: Float[Tensor, "batch channels time"]) -> Float[Tensor, "batch channels time"]:
-        return self.shortcut(x) + self.body(x)
 
 
 class _Seanet(nn.Module):

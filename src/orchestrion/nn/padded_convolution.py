@@ -95,13 +95,28 @@ class PaddedConvTranspose1d(nn.Module):
         conv = nn.ConvTranspose1d(in_channels, out_channels, kernel_size, stride)
         self.conv = normalised(conv, weight_norm_=norm == "weight_norm")
         self.norm = _norm(norm, out_channels)
-        whole = kernel_size - stride
+        whole, self.causal = kernel_size - stride, causal
         self.right = math.ceil(whole * trim_right) if causal else whole // 2
         self.left = whole - self.right
 
     def forward(self, x: Float[Tensor, "batch channels frames"]) -> Float[Tensor, "batch out time"]:
         y = self.norm(self.conv(x))
         return y[..., self.left : y.shape[-1] - self.right]
+
+
+class Shortcut(nn.Module):
+    """shortcut(x) + body(x).
+
+    Args:
+        body, shortcut: from so many channels to as many.
+    """
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.body, self.shortcut = body, shortcut
+
+    def forward(self, x: Float[Tensor, "batch channels time"]) -> Float[Tensor, "batch channels time"]:
+        return self.shortcut(x) + self.body(x)
 
 
 class ResidualLSTM(nn.Module):
