@@ -13,8 +13,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from process import peak_memory
@@ -52,39 +53,47 @@ VOCODER = {
 }
 
 
-def theirs() -> dict[str, torch.nn.Module]:
-    """The parts of the pipeline."""
+PARTS = {"guided step": ("unet",), "decode and vocode": ("vae", "vocoder")}
+
+
+def theirs(names: Sequence[str] = ("unet", "vae", "vocoder")) -> dict[str, torch.nn.Module]:
+    """Parts of the pipeline."""
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
     torch.manual_seed(0)
-    parts = {
-        "unet": UNet2DConditionModel(**UNET),
-        "vae": AutoencoderKL(**VAE),
-        "vocoder": SpeechT5HifiGan(SpeechT5HifiGanConfig(**VOCODER)),
+    made = {
+        "unet": lambda: UNet2DConditionModel(**UNET),
+        "vae": lambda: AutoencoderKL(**VAE),
+        "vocoder": lambda: SpeechT5HifiGan(SpeechT5HifiGanConfig(**VOCODER)),
     }
+    parts = {name: made[name]() for name in names}
     with torch.no_grad():
-        for parameter in parts["vocoder"].parameters():  # initialised so small that nothing is heard
-            if parameter.ndim > 1:
+        for parameter in parts["vocoder"].parameters() if "vocoder" in parts else ():
+            if parameter.ndim > 1:  # initialised so small that nothing is heard
                 parameter.normal_(std=parameter[0].numel() ** -0.5)
     return {name: part.eval() for name, part in parts.items()}
 
 
-def ours(states: dict[str, dict[str, torch.Tensor]]) -> dict[str, torch.nn.Module]:
-    """Our parts with their weights."""
+def ours(
+    states: dict[str, dict[str, torch.Tensor]] | None, names: Sequence[str] = ("unet", "vae", "vocoder")
+) -> dict[str, torch.nn.Module]:
+    """Our parts with their weights, or with some of their own."""
     from orchestrion.codecs.mel_vae import MelVae
     from orchestrion.codecs.vocoders import HiFiGan
     from orchestrion.hub.official import hifigan, latent_diffusion
     from orchestrion.nn.unet import UNet
 
-    parts = {
-        "unet": UNet(**latent_diffusion.hub_unet_arguments(UNET)),
-        "vae": MelVae(**latent_diffusion.hub_vae_arguments(VAE)),
-        "vocoder": HiFiGan(**hifigan.hifigan_arguments(VOCODER)),
+    made = {
+        "unet": lambda: UNet(**latent_diffusion.hub_unet_arguments(UNET)),
+        "vae": lambda: MelVae(**latent_diffusion.hub_vae_arguments(VAE)),
+        "vocoder": lambda: HiFiGan(**hifigan.hifigan_arguments(VOCODER)),
     }
-    parts["unet"].load_state_dict(latent_diffusion.convert_unet(states["unet"], UNET))
-    parts["vae"].load_state_dict(latent_diffusion.convert_vae(states["vae"], VAE))
-    parts["vocoder"].load_state_dict(hifigan.convert_hifigan(states["vocoder"]))
+    parts = {name: made[name]() for name in names}
+    if states is not None:
+        parts["unet"].load_state_dict(latent_diffusion.convert_unet(states["unet"], UNET))
+        parts["vae"].load_state_dict(latent_diffusion.convert_vae(states["vae"], VAE))
+        parts["vocoder"].load_state_dict(hifigan.convert_hifigan(states["vocoder"]))
     for part in parts.values():
         part.eval()
         for module in part.modules():
@@ -93,12 +102,11 @@ def ours(states: dict[str, dict[str, torch.Tensor]]) -> dict[str, torch.nn.Modul
     return parts
 
 
-def work(side: str, parts: dict[str, torch.nn.Module], seed: int = 1) -> dict[str, Callable[[], torch.Tensor]]:
+def work(side: str, parts: dict[str, Any], seed: int = 1) -> dict[str, Callable[[], torch.Tensor]]:
     """What is timed, by name."""
     generator = torch.Generator().manual_seed(seed)
     x, y = torch.randn(2, 8, 256, 16, generator=generator), torch.randn(2, 512, generator=generator)
     z, t = torch.randn(1, 8, 256, 16, generator=generator), torch.tensor([500, 500])
-    unet, vae, vocoder = parts["unet"], parts["vae"], parts["vocoder"]
 
     def guided(noise: torch.Tensor) -> torch.Tensor:
         without, told = noise.chunk(2)
@@ -106,12 +114,12 @@ def work(side: str, parts: dict[str, torch.nn.Module], seed: int = 1) -> dict[st
 
     if side == "diffusers":
         return {
-            "guided step": lambda: guided(unet(x, 500, encoder_hidden_states=None, class_labels=y).sample),
-            "decode and vocode": lambda: vocoder(vae.decode(z).sample[:, 0])[:, :163_840],
+            "guided step": lambda: guided(parts["unet"](x, 500, encoder_hidden_states=None, class_labels=y).sample),
+            "decode and vocode": lambda: parts["vocoder"](parts["vae"].decode(z).sample[:, 0])[:, :163_840],
         }
     return {
-        "guided step": lambda: guided(unet(x, t, y)),
-        "decode and vocode": lambda: vocoder(vae.decode(z)[:, 0].mT)[:, :163_840],
+        "guided step": lambda: guided(parts["unet"](x, t, y)),
+        "decode and vocode": lambda: parts["vocoder"](parts["vae"].decode(z)[:, 0].mT)[:, :163_840],
     }
 
 
@@ -130,16 +138,14 @@ def main() -> None:
     parser.add_argument("--alone", nargs=2)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    reference = theirs()
-    states = {name: dict(part.state_dict()) for name, part in reference.items()}
     if given.alone:
         side, name = given.alone
-        parts = reference if side == "diffusers" else ours(states)
-        del reference, states
         with torch.inference_mode():
-            work(side, parts)[name]()
+            work(side, theirs(PARTS[name]) if side == "diffusers" else ours(None, PARTS[name]))[name]()
         print(peak_memory())
         return
+    reference = theirs()
+    states = {name: dict(part.state_dict()) for name, part in reference.items()}
     sides = {"diffusers": work("diffusers", reference), "orchestrion": work("orchestrion", ours(states))}
     clock = time.process_time if given.cpu_time else time.perf_counter
     rows = []
