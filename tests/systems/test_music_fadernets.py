@@ -17,6 +17,7 @@ from orchestrion.paradigms import gaussian_mixture_vae as gm
 from orchestrion.representations.performance_events import EventVocabulary, StepNote
 from orchestrion.representations.segments import cut_segments
 from orchestrion.systems.music_fadernets import MusicFaderNets
+from orchestrion.systems.registry import load
 from orchestrion.training.fader_segments import FaderBatch, stand_in_arousal
 from orchestrion.training.stage import Share
 
@@ -249,6 +250,49 @@ def test_sliders_change_the_music_in_the_direction_asked(trained):
 
     assert density(0, rhythm=-1.0) < density(0, rhythm=1.0)
     assert density(1, density=-1.0) < density(1, density=1.0)
+
+
+def test_the_prior_ends_where_the_divergence_of_labels_is_least(trained):
+    model = trained[0]
+    data = model.data([Piece(f"p{n}", score=random_score(n)) for n in range(14)])
+    model.settle_prior(data)
+    assert sum(len(batch.labels) for batch in data.labelled(3)) == len(data.known)
+    (batch,) = data.labelled(10_000)
+    latents = model.network.encode(batch.events)
+    for q, prior in zip(latents, model.network.mixtures, strict=True):
+        loss = gm.labelled_kl(Gaussian(q.mean.detach(), q.scale.detach()), prior, batch.labels)
+        (gradient,) = torch.autograd.grad(loss, [prior.mean])
+        assert float(gradient.abs().max()) < 1e-4
+        assert float((prior.mean[1] - prior.mean[0]).detach().norm()) > 0.1
+
+
+def test_arousal_moves_the_latents_towards_excited_music():
+    model = MusicFaderNets.from_preset("mini", hidden=8, sub_hidden=8, latent=4)
+    z = [torch.randn(2, 4), torch.randn(2, 4)]
+    for value in (-1.0, 0.25, 1.0):
+        for before, after, prior in zip(z, model.move(z, arousal=value), model.network.mixtures, strict=True):
+            torch.testing.assert_close(after - before, (value * (prior.mean[1] - prior.mean[0])).expand(2, 4))
+
+
+@pytest.mark.parametrize("quirks", ["none", "official"])
+def test_the_published_training_leaves_the_prior_to_the_optimiser(quirks):
+    torch.manual_seed(0)
+    model = MusicFaderNets.from_preset("mini", hidden=8, sub_hidden=8, latent=4, quirks=quirks)
+    before = [prior.mean.clone() for prior in model.network.mixtures]
+    model.finish(model.data([Piece(f"p{n}", score=random_score(n)) for n in range(3)]))
+    moved = [not torch.equal(one, prior.mean) for one, prior in zip(before, model.network.mixtures, strict=True)]
+    assert moved == [quirks == "none"] * 2
+
+
+def test_what_ships_grows_more_excited_with_arousal():
+    model = load("music_fadernets")
+    scores = [random_score(number) for number in range(99, 105)]
+
+    def rhythm(arousal):
+        made = [model.fade(score, seed=1, arousal=arousal).score for score in scores]
+        return np.mean([one.densities[0] for score in made for one in cut_segments(score, [0])])
+
+    assert rhythm(-0.8) + 0.05 < rhythm(0.0) < rhythm(0.8) - 0.05
 
 
 def test_dropped_sliders_and_seeds(trained):

@@ -63,8 +63,9 @@ def run(
     for number, seed in enumerate(seeds):
         for variant, changes in VARIANTS.items():
             model = trained(data, seed, {**changes, "training_steps": training_steps})
-            note(f"arousal right, {variant}", model.measured(held_out)["arousal right"])
-            note(f"events right, {variant}", model.measured(held_out)["events right"])
+            for name, value in model.measured(held_out).items():
+                if name.startswith(("arousal", "events")):
+                    note(f"{name}, {variant}", value)
             if variant != "one encoder":
                 for fader in FADERS:
                     scores, span = fader_figures(model, held_out, fader, tests)
@@ -171,7 +172,7 @@ def trained(data: FaderData, seed: int, changes: dict) -> MusicFaderNets:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
     model.eval()
-    model.measure_range(data)
+    model.finish(data)
     return model
 
 

@@ -114,10 +114,10 @@ class MusicFaderNets(System):
             "full_share": 0.5,
             "top_notes": 0,
             "segments": 20_000,
-            "beta": 0.1,
+            "beta": 0.02,
             "beta_offset": 100,
             "beta_rise": 200,
-            "labelled_every": 8,
+            "labelled_every": 26,
             "batch_size": 32,
             "labelled_batch": 32,
             "training_steps": 4000,
@@ -318,7 +318,7 @@ class MusicFaderNets(System):
                 validate=validate,
                 validate_every=500,
                 start=lambda: self.measure_scale(data),
-                end=lambda: self.measure_range(data),
+                end=lambda: self.finish(data),
             )
         ]
 
@@ -351,7 +351,7 @@ class MusicFaderNets(System):
     @torch.no_grad()
     def measured(self, data: FaderData) -> dict[str, float]:
         """Share of events that are told rightly given those before, and order of the faders, on whole data."""
-        right, seen, faders, densities, classes = 0, 0, [], [], []
+        right, seen, faders, densities, classes = 0, 0, [], [], []  # classes: by each block, and by all together
         for batch in data.all():
             latents = self.network.encode(batch.events, batch.densities)
             z = [one.mean for one in latents]
@@ -362,19 +362,43 @@ class MusicFaderNets(System):
             faders.append(self.network.faders(z))
             densities.append(batch.densities)
             if self.network.mixed:
-                classes.append(torch.stack(self.network.component_logits(z)).argmax(-1) == batch.truth)
+                logits = torch.stack(self.network.component_logits(z))
+                classes.append(torch.cat([logits, logits.sum(0, keepdim=True)]).argmax(-1) == batch.truth)
         found = {"events right": right / max(seen, 1)}
         for name, column in (("rhythm", RHYTHM), ("notes", NOTES)):
             x, y = torch.cat(faders)[:, column], torch.cat(densities)[:, column]
             if len(x) > 2:
                 found[f"correlation, {name}"] = float(torch.corrcoef(torch.stack([x, y]))[0, 1].nan_to_num())
         if classes:
-            found["arousal right"] = float(torch.cat(classes, 1).float().mean())
+            *blocks, together = torch.cat(classes, 1).float().mean(1).tolist()
+            found["arousal right"] = together
+            found |= {f"arousal right, block {n}": value for n, value in enumerate(blocks, 1)}
         return found
 
     def measure_scale(self, data: FaderData) -> None:
         """Sets the deviations of the densities over the training segments, by which those of music are divided."""
         self.attribute_scale.copy_(data.scale)
+
+    def finish(self, data: FaderData) -> None:
+        """What is set from whole data when training ends: the prior's means and the ends of the faders."""
+        if self.network.mixed and self.quirks != "official":
+            self.settle_prior(data)
+        self.measure_range(data)
+
+    @torch.no_grad()
+    def settle_prior(self, data: FaderData) -> None:
+        """Sets the means of the components to where `labelled_kl` is least: at the means of the labelled latents.
+
+        Steps of the optimiser leave them elsewhere, as the loss of labels needs their direction alone: arousal would
+        move by a twentieth of what lies between calm and excited music.
+        """
+        latents = [(self.network.encode(batch.events, batch.densities), batch.labels) for batch in data.labelled()]
+        labels = torch.cat([told for _, told in latents if told is not None])
+        for block, prior in enumerate(self.network.mixtures):
+            means = torch.cat([held[block].mean for held, _ in latents])
+            for component in range(len(prior.mean)):
+                if (chosen := labels == component).any():
+                    prior.mean[component] = means[chosen].mean(0)
 
     @torch.no_grad()
     def measure_range(self, data: FaderData) -> None:

@@ -181,6 +181,11 @@ class FaderData:
         for start in range(0, len(self), size):
             yield self._rows(np.arange(start, min(start + size, len(self))), False, 0)
 
+    def labelled(self, size: int = 256) -> Iterator[FaderBatch]:
+        """All segments whose labels are known, in order."""
+        for start in range(0, len(self.known), size):
+            yield self._rows(self.known[start : start + size], True, 0)
+
     def _rows(self, rows: np.ndarray, labelled: bool, step: int) -> FaderBatch:
         device = self.device()
         held = {name: torch.from_numpy(array[rows]).to(device) for name, array in self.arrays.items()}
