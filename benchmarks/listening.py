@@ -37,6 +37,7 @@ from orchestrion.systems.listeners.clips import clip_factory
 from orchestrion.systems.listeners.listener import WEIGHTS
 from orchestrion.systems.listeners.tags import KINDS, TagListener
 from orchestrion.theory.chords import ChordSpan
+from orchestrion.theory.metre import Metre
 
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks" / "listening.md"
 SEED = 1000  # of the clips, unlike that of training
@@ -50,6 +51,11 @@ def beat_scores(clip: RenderedClip, found: BeatPath) -> tuple[float, float]:
         float(mir_eval.beat.f_measure(clip.beats, found.times)),
         float(mir_eval.beat.f_measure(clip.downbeats, found.downbeats)),
     )
+
+
+def division_score(clip: RenderedClip, found: BeatPath) -> float:
+    """Whether it is heard that beats divide into two, or into three; NaN where the metre is not known."""
+    return float("nan") if clip.metre is None else float(Metre(*clip.metre).compound == found.triple)
 
 
 def chord_score(clip: RenderedClip, found: Sequence[ChordSpan]) -> float:
@@ -89,12 +95,14 @@ def measure(count: int, folder: Path) -> dict[str, dict[str, float]]:
             scores.setdefault(name, {}).setdefault(kind, []).append(value)
 
     for clip in clips:
-        beat, downbeat = beat_scores(clip, track_beats(clip.audio))
-        note("librosa, templates", beat=beat, downbeat=downbeat)
+        path = track_beats(clip.audio)
+        beat, downbeat = beat_scores(clip, path)
+        note("librosa, templates", beat=beat, downbeat=downbeat, division=division_score(clip, path))
         note("librosa, templates", chord=chord_score(clip, find_audio_chords(clip.audio)))
         if isinstance(beats, BeatListener):
-            beat, downbeat = beat_scores(clip, beats.beats(clip.audio))
-            note("listeners", beat=beat, downbeat=downbeat)
+            path = beats.beats(clip.audio)
+            beat, downbeat = beat_scores(clip, path)
+            note("listeners", beat=beat, downbeat=downbeat, division=division_score(clip, path))
         if isinstance(chords, ChordListener):
             note("listeners", chord=chord_score(clip, chords.chords(clip.audio)))
     result = {name: {kind: float(np.nanmean(values)) for kind, values in row.items()} for name, row in scores.items()}
@@ -157,8 +165,8 @@ def _f_measure_within(known: np.ndarray, found: np.ndarray) -> float:
 
 
 COLUMNS = {
-    "beat": "beats F", "downbeat": "downbeats F", "chord": "chords, maj/min", "family AUC": "instruments AUC",
-    "genre AUC": "genre AUC", "mood AUC": "mood AUC",
+    "beat": "beats F", "downbeat": "downbeats F", "division": "two or three", "chord": "chords, maj/min",
+    "family AUC": "instruments AUC", "genre AUC": "genre AUC", "mood AUC": "mood AUC",
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from orchestrion.analysis.audio_key import find_audio_key
 from orchestrion.analysis.audio_structure import find_sections
 from orchestrion.analysis.beats import find_bars, track_beats
 from orchestrion.analysis.dynamics import dynamics_curve
+from orchestrion.analysis.harmonic_share import UNPITCHED, harmonic_share
 from orchestrion.analysis.long_sound import in_windows
 from orchestrion.analysis.melody import high_pass, melody_classes, pitch_contour
 from orchestrion.analysis.onsets import find_onsets
@@ -197,3 +198,18 @@ def test_long_sound_is_heard_as_one() -> None:
     whole = mel(torch.from_numpy(wave)[None])[0].numpy()
     for step in (512 * 3, 20_000, 99_840, 200_000):
         np.testing.assert_allclose(in_windows(mel, wave, hop_length=512, step=step, margin=2048), whole, rtol=1e-4)
+
+
+def test_the_share_of_what_lasts_tells_tones_from_strokes() -> None:
+    rate, rng = 22050, np.random.default_rng(0)
+    time = np.arange(rate * 30) / rate
+    tone = 0.3 * np.sin(2 * np.pi * 440 * time)
+    strokes = rng.standard_normal(len(time)) * (time % 0.5 < 0.02)
+    shares = [
+        harmonic_share(Audio(wave[None].astype(np.float32), rate))
+        for wave in (tone, tone + 0.3 * strokes, strokes, np.zeros(10), tone[:100])
+    ]
+    assert shares[0] > 0.95 and shares[0] > shares[1] > shares[2] and shares[2] < UNPITCHED
+    assert shares[3] == 0 and 0 <= shares[4] <= 1
+    loud = harmonic_share(Audio((10 * tone)[None].astype(np.float32), 2 * rate))
+    assert loud == pytest.approx(shares[0], abs=0.05)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from orchestrion.errors import WeightsError
 from orchestrion.media.audio import Audio
 from orchestrion.nn.dilated_stack import DilatedStack
 from orchestrion.systems.listeners import tags, train
-from orchestrion.systems.listeners.beats import BeatListener, beat_targets
+from orchestrion.systems.listeners.beats import FRAME_RATE, Activations, BeatListener, beat_targets
 from orchestrion.systems.listeners.chords import (
     CHORDS,
     ChordListener,
@@ -70,6 +72,44 @@ def test_targets_are_at_their_frames() -> None:
     assert CHORDS[labels[3]] == Chord.parse("C:maj") and labels[15] == 0 and (labels[20:] == -100).all()
     assert CHORDS[chord_index(Chord.parse("D:min9"))] == Chord.parse("D:min7")
     assert CHORDS[chord_index(Chord.parse("Bb:maj6"))].root == 10
+
+
+def test_how_beats_divide_is_learned_where_the_metre_is_known(clips: HeardClips) -> None:
+    label = clips.labels[0]
+    for metre, value in (((6, 8), 1.0), ((12, 8), 1.0), ((3, 4), 0.0), ((4, 4), 0.0), ((3, 8), 0.0), (None, 0.5)):
+        assert train.division_target(replace(label, metre=metre), 3).tolist() == [value] * 3
+
+
+@pytest.mark.parametrize(("parts", "metre"), [(3, (9, 8)), (2, (3, 4))])
+def test_beats_in_three_parts_make_a_compound_metre(parts: int, metre: tuple[int, int], monkeypatch) -> None:
+    """With weights that weigh onsets at thirds against those at halves."""
+    beat, downbeat, flux = np.full(1001, 0.02), np.full(1001, 0.01), np.zeros((4, 1001))
+    beat[0::24], downbeat[0::72], flux[:, 0 :: 24 // parts] = 0.9, 0.85, 1.0
+    listener = BeatListener.from_preset("mini")
+    with torch.no_grad():
+        listener.division.weight.zero_()
+        listener.division.bias.zero_()
+        listener.division.weight[0, [4, 8]], listener.division.weight[0, 6] = 0.5, -1.0
+    heard = Activations(beat, downbeat, np.full(1001, 0.5), flux)
+    monkeypatch.setattr(listener, "activations", lambda audio: heard)
+    found = listener.beats(Audio(np.zeros((1, 100), np.float32), RATE))
+    assert found.metre == metre and found.triple == (parts == 3)
+    assert found.tempo == pytest.approx(60 * FRAME_RATE / 24, rel=0.01)
+    features = heard.division(found)
+    assert features.shape == listener.division.weight.shape[1:] and np.isfinite(features).all()
+
+
+def test_the_division_is_fitted_to_the_answers(clips: HeardClips) -> None:
+    """Of clips that are told to be compound all over, or simple all over."""
+    listener = BeatListener.from_preset("mini").eval()
+    for metre in ((6, 8), (4, 4)):
+        told = HeardClips(clips.mel, clips.pitch, [replace(label, metre=metre) for label in clips.labels])
+        train.fit_division(listener, told)
+        for mel in clips.mel:
+            heard = listener.heard(mel[None].float())[0].numpy()
+            found = Activations(heard[0], heard[1], heard[2], heard[3:])
+            features = torch.from_numpy(found.division(found.path()))
+            assert (float(listener.division(features).detach()) > 0) == (metre == (6, 8))
 
 
 def test_smoothing_bridges_a_slip_and_keeps_a_change() -> None:

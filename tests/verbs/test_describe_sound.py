@@ -47,6 +47,18 @@ def test_facts_caption_and_picture(song: Path, tmp_path) -> None:
     assert describe(song).to_dict() == {name: value for name, value in facts.items() if name != "picture"}
 
 
+def test_a_compound_metre_is_told_with_its_tempo_in_quarters(song: Path) -> None:
+    from dataclasses import replace
+
+    facts = hear(song)
+    assert facts.beats is not None and facts.tempo is not None
+    simple, compound = (replace(facts, beats=replace(facts.beats, beats_per_bar=2, triple=x)) for x in (False, True))
+    assert (simple.metre, compound.metre) == ("2/4", "6/8")
+    assert compound.tempo == pytest.approx(1.5 * simple.tempo)
+    texts = {caption(compound, seed=seed) for seed in range(30)}
+    assert any("6/8" in text or "compound" in text or "six" in text for text in texts)
+
+
 def test_a_caption_of_sound_does_not_say_that_nobody_sings(song: Path) -> None:
     from dataclasses import replace
 
@@ -66,6 +78,21 @@ def test_command_line(song: Path, capsys) -> None:
     assert main(["describe", str(song)]) == 0
     told = capsys.readouterr().out
     assert "key: C major" in told and "beats:" not in told and "chords:" in told
+
+
+def test_drums_alone_have_beats_and_no_key_nor_chords(tmp_path, capsys) -> None:
+    rate, rng = 22050, np.random.default_rng(0)
+    wave = np.zeros(rate * 12)
+    for beat in range(23):
+        stroke = rng.standard_normal(rate // 8) * np.exp(-np.arange(rate // 8) / 700) * (0.5 if beat % 4 == 0 else 0.25)
+        wave[beat * rate // 2 : beat * rate // 2 + len(stroke)] += stroke
+    path = write_audio(Audio(wave[None].astype(np.float32), rate), tmp_path / "drums.wav")
+    assert main(["describe", str(path), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["key"] is None and facts["chords"] == [] and len(facts["beats"]) > 8
+    assert "chords" not in facts["heard_by"] and "major" not in facts["caption"] and "minor" not in facts["caption"]
+    drawn = describe(path, picture=tmp_path / "drums.png").picture
+    assert drawn is not None and drawn.is_file()
 
 
 ODD = {

@@ -22,12 +22,21 @@ USUAL_PERIOD, PERIOD_SPREAD = 0.55, 0.45  # seconds of a beat that are likely fr
 
 @dataclass(frozen=True, slots=True)
 class BeatPath:
-    """Beats in seconds, how each counts in its bar (0: downbeat), beats of a bar, and the path's log-likelihood."""
+    """Beats as they were heard.
+
+    Attributes:
+        times: in seconds.
+        counts: how each beat counts in its bar (0: downbeat).
+        beats_per_bar: of all bars.
+        score: log-likelihood of the path.
+        triple: whether beats divide into three, as in 6/8.
+    """
 
     times: Float[np.ndarray, " beats"]
     counts: np.ndarray
     beats_per_bar: int
     score: float
+    triple: bool = False
 
     @property
     def downbeats(self) -> Float[np.ndarray, " bars"]:
@@ -38,6 +47,11 @@ class BeatPath:
     def tempo(self) -> float | None:
         """Beats a minute, by the median distance of beats; None for fewer than two."""
         return 60 / float(np.median(np.diff(self.times))) if len(self.times) > 1 else None
+
+    @property
+    def metre(self) -> tuple[int, int]:
+        """As a time signature whose beats are quarters or, where they divide into three, dotted quarters."""
+        return (3 * self.beats_per_bar, 8) if self.triple else (self.beats_per_bar, 4)
 
 
 def best_beats(

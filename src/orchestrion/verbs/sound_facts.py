@@ -40,6 +40,7 @@ class SoundFacts:
         rate, channels: of the file.
         loudness, peak: LUFS and dB; minus infinity for silence.
         beats: None where there is nothing to hear.
+        key, chords: None and empty for drums alone and other sound without tones that last.
         tags: "family" and "mood" with their probabilities.
         heard_by: which listener heard what.
     """
@@ -58,10 +59,17 @@ class SoundFacts:
 
     @property
     def metre(self) -> str | None:
-        """Beats of a bar over quarters; None where fewer than two bars were heard."""
+        """A time signature; None where fewer than two bars were heard."""
         if self.beats is None or len(self.beats.downbeats) < 2:
             return None
-        return f"{self.beats.beats_per_bar}/4"
+        return "{}/{}".format(*self.beats.metre)
+
+    @property
+    def tempo(self) -> float | None:
+        """Quarter notes a minute; None where fewer than two beats were heard."""
+        if self.beats is None or self.beats.tempo is None:
+            return None
+        return self.beats.tempo * (1.5 if self.beats.triple else 1.0)
 
 
 def hear(path: Path, *, progress: Progress | None = None) -> SoundFacts:
@@ -79,18 +87,21 @@ def hear(path: Path, *, progress: Progress | None = None) -> SoundFacts:
         return SoundFacts(audio, rate, channels, loudness, peak, None, None, [], [], {}, {})
     beats, beats_by = _beats(audio)
     tell(2)
-    chords, chords_by = _chords(audio, beats)
-    tell(3)
     from orchestrion.analysis.audio_key import find_audio_key
     from orchestrion.analysis.audio_structure import find_sections
+    from orchestrion.analysis.harmonic_share import UNPITCHED, harmonic_share
 
-    key = find_audio_key(audio)
+    pitched = harmonic_share(audio) > UNPITCHED
+    chords, chords_by = _chords(audio, beats) if pitched else ([], None)
+    tell(3)
+    key = find_audio_key(audio) if pitched else None
     tell(4)
     sections = find_sections(audio, edges=beats.downbeats)
     tell(5)
     tags, tags_by = _tags(audio)
     tell(STEPS)
-    heard_by = {"beats": beats_by, "chords": chords_by, **({"tags": tags_by} if tags_by else {})}
+    listeners = {"beats": beats_by, "chords": chords_by, "tags": tags_by}
+    heard_by = {what: by for what, by in listeners.items() if by}
     return SoundFacts(audio, rate, channels, loudness, peak, beats, key, chords, sections, tags, heard_by)
 
 
@@ -159,7 +170,7 @@ def facts_to_dict(facts: SoundFacts) -> dict[str, Any]:
         "channels": facts.channels,
         "loudness_lufs": round(facts.loudness, 2) if math.isfinite(facts.loudness) else None,
         "peak_db": round(facts.peak, 2) if math.isfinite(facts.peak) else None,
-        "tempo": round(beats.tempo, 1) if beats is not None and beats.tempo is not None else None,
+        "tempo": round(facts.tempo, 1) if facts.tempo is not None else None,
         "metre": facts.metre,
         "key": str(facts.key.key) if facts.key else None,
         "instruments": [name for name, _ in facts.tags.get("family", [])],
@@ -189,8 +200,8 @@ def caption(facts: SoundFacts, *, seed: int) -> str:
         return f"Silence of {facts.audio.seconds:.1f} seconds."
     said = Facts(
         key=facts.key.key if facts.key else None,
-        metre=(beats.beats_per_bar, 4) if facts.metre else None,
-        tempo=beats.tempo,
+        metre=beats.metre if facts.metre else None,
+        tempo=facts.tempo,
         moods=tuple(name for name, _ in facts.tags.get("mood", ())),
         seconds=facts.audio.seconds,
     )

@@ -1,4 +1,5 @@
-"""A listener for beats and downbeats: a temporal convolutional network on a mel spectrogram, and a bar pointer.
+"""A listener for beats, bars and how beats divide: a temporal convolutional network on a mel spectrogram, and a bar
+pointer.
 
 After Davies & Böck, "Temporal convolutional networks for musical audio beat tracking" (EUSIPCO 2019), and Böck & Davies
 (ISMIR 2020), smaller, and trained on rendered music whose beats are known.
@@ -6,8 +7,9 @@ After Davies & Böck, "Temporal convolutional networks for musical audio beat tr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from orchestrion.analysis.bar_tracking import BeatPath, best_beats
+from orchestrion.analysis.beat_profile import PHASES, band_flux, beat_profile
 from orchestrion.analysis.long_sound import in_windows
 from orchestrion.media.audio import Audio
 from orchestrion.nn.dilated_stack import DilatedStack
@@ -24,15 +27,40 @@ from orchestrion.systems.listeners.listener import Listener, as_heard, own_card
 
 FRAME_RATE = RATE / MEL_HOP
 METRES = (2, 3, 4)
+LEAST = 1e-4  # no probability is nearer to 0 or 1
+USUAL_TEMPO = 100.0
+GROUPS = 3  # of bands whose onsets are folded, beside all together
+FEATURES = (1 + GROUPS) * PHASES + 4
 
 
 @dataclass(frozen=True, slots=True)
 class Activations:
-    """Probabilities that a beat, or a bar, begins at each frame."""
+    """What is heard at each frame.
+
+    Attributes:
+        beat, downbeat, triple: probabilities that a beat, or a bar, begins, and that beats divide into three.
+        flux: how much the spectrum rises, in all bands and in three groups of them.
+    """
 
     beat: Float[np.ndarray, " frames"]
     downbeat: Float[np.ndarray, " frames"]
-    frame_rate: float
+    triple: Float[np.ndarray, " frames"]
+    flux: Float[np.ndarray, "4 frames"]
+    frame_rate: float = FRAME_RATE
+
+    def path(self, *, beats_per_bar: Sequence[int] = METRES) -> BeatPath:
+        """The most likely beats."""
+        return best_beats(self.beat, self.downbeat, frame_rate=self.frame_rate, beats_per_bar=beats_per_bar)
+
+    def division(self, path: BeatPath) -> Float[np.ndarray, " features"]:
+        """What tells whether beats divide into two or three: onsets folded over the beat, what the network says at
+        beats, the tempo, and beats of a bar."""
+        at = path.times * self.frame_rate
+        told = np.clip(self.triple[np.round(at).astype(int)], LEAST, 1 - LEAST)
+        said = float(np.log(told / (1 - told)).mean()) if len(told) else 0.0
+        pace = math.log((path.tempo or USUAL_TEMPO) / USUAL_TEMPO)
+        metre = [path.beats_per_bar == count for count in METRES[:2]]
+        return np.array([*beat_profile(self.flux, at).flatten(), said, pace, *metre], np.float32)
 
 
 class BeatListener(Listener):
@@ -64,18 +92,25 @@ class BeatListener(Listener):
             nn.ELU(),
         )
         self.temporal = DilatedStack(width=width, dilations=dilations, dropout=dropout)
-        self.head = nn.Conv1d(width, 2, 1)
+        self.head = nn.Conv1d(width, 3, 1)
+        self.division = nn.Linear(FEATURES, 1)
 
-    def forward(self, mel: Float[Tensor, "batch bands frames"]) -> Float[Tensor, "batch 2 frames"]:
-        """Logits of a beat and of a downbeat at each frame."""
+    def forward(self, mel: Float[Tensor, "batch bands frames"]) -> Float[Tensor, "batch 3 frames"]:
+        """Logits of a beat, of a downbeat, and of beats in three parts, at each frame."""
         spectral = self.spectral(self.norm(mel)[:, None])[:, :, 0]
         return self.head(self.temporal(spectral))
 
     def activations(self, audio: Audio) -> Activations:
         """How beat-like each frame of 20 ms is, for sound of any length, rate and number of channels."""
         self.eval()
-        heard = in_windows(lambda wave: self(self.front_end(wave)).sigmoid(), as_heard(audio), hop_length=MEL_HOP)
-        return Activations(heard[0], heard[1], FRAME_RATE)
+        heard = in_windows(lambda wave: self.heard(self.front_end(wave)), as_heard(audio), hop_length=MEL_HOP)
+        return Activations(heard[0], heard[1], heard[2], heard[3:])
+
+    @torch.inference_mode()
+    def heard(self, mel: Float[Tensor, "1 bands frames"]) -> Float[Tensor, "1 outputs frames"]:
+        """Probabilities of the three outputs, and the flux of the bands."""
+        flux = torch.from_numpy(band_flux(mel[0].numpy(), groups=GROUPS)).to(mel)
+        return torch.cat([self(mel).sigmoid(), flux[None]], 1)
 
     def beats(self, audio: Audio, *, beats_per_bar: Sequence[int] = METRES) -> BeatPath:
         """Beats in seconds and their places in the bar.
@@ -84,7 +119,10 @@ class BeatListener(Listener):
             beats_per_bar: metres to choose from.
         """
         found = self.activations(audio)
-        return best_beats(found.beat, found.downbeat, frame_rate=FRAME_RATE, beats_per_bar=beats_per_bar)
+        path = found.path(beats_per_bar=beats_per_bar)
+        with torch.inference_mode():
+            triple = float(self.division(torch.from_numpy(found.division(path)))) > 0
+        return replace(path, triple=triple and len(path.times) > 1)
 
 
 def beat_targets(times: Float[np.ndarray, " beats"], frames: int) -> Float[Tensor, " frames"]:

@@ -18,16 +18,19 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, interpolate
 
+from orchestrion.data.audio_factory import ClipLabels
 from orchestrion.data.audio_tags import multi_hot, tag_names
 from orchestrion.data.corpus import corpus_hash, load_corpus
-from orchestrion.systems.listeners.beats import BeatListener, beat_targets
+from orchestrion.systems.listeners.beats import Activations, BeatListener, beat_targets
 from orchestrion.systems.listeners.chords import ChordListener, chord_targets
 from orchestrion.systems.listeners.clips import SECONDS, HeardClips, clip_factory, hear_clips
 from orchestrion.systems.listeners.listener import WEIGHTS, Listener
 from orchestrion.systems.listeners.tags import CLIP, KINDS, TagListener
+from orchestrion.theory.metre import Metre
 
 HELD = 200
 TOLD_EVERY = 20  # steps
+DIVIDED = 900  # clips that tell how beats divide; finding their beats takes a third of a second each
 FEWEST = 8  # clips with a tag, and without it, that make it worth learning
 Loss = Callable[[Tensor, Tensor], Tensor]
 Progress = Callable[[int, float], None]
@@ -93,17 +96,60 @@ def train_beats(clips: HeardClips, *, steps: int, seed: int = 0, progress: Progr
     """The listener for beats."""
     frames = clips.mel.shape[-1]
     targets = torch.stack(
-        [torch.stack([beat_targets(x.beats, frames), beat_targets(x.downbeats, frames)]) for x in clips.labels]
+        [
+            torch.stack([beat_targets(x.beats, frames), beat_targets(x.downbeats, frames), division_target(x, frames)])
+            for x in clips.labels
+        ]
     )
     torch.manual_seed(seed)
     listener = BeatListener.from_preset("mini")
-    weight = torch.tensor([1.0, 2.0])[:, None]
+    weight = torch.tensor([1.0, 2.0, 0.1])[:, None]  # how beats divide is one answer, though asked at every frame
 
     def loss(logits: Tensor, target: Tensor) -> Tensor:
         return (weight * binary_cross_entropy_with_logits(logits, target, reduction="none")).mean()
 
     fit(listener, [clips.mel], targets, loss, steps=steps, batch=8, seed=seed, progress=progress)
+    fit_division(listener, clips)
     return listener
+
+
+def fit_division(listener: BeatListener, clips: HeardClips, *, most: int = DIVIDED, penalty: float = 10.0) -> None:
+    """Sets how the listener tells halves from thirds: a logistic regression on beats as it finds them.
+
+    Args:
+        most: clips that are looked at.
+        penalty: of the squares of the weights, of standardised features, in clips.
+    """
+    known = [n for n, one in enumerate(clips.labels) if one.metre is not None][:most]
+    rows = []
+    for number in known:
+        heard = listener.heard(clips.mel[number][None].float())[0].numpy()
+        found = Activations(heard[0], heard[1], heard[2], heard[3:])
+        rows.append(found.division(found.path()))
+    features = torch.from_numpy(np.stack(rows))
+    metres = [Metre(*metre) for n in known if (metre := clips.labels[n].metre) is not None]
+    answers = torch.tensor([float(metre.compound) for metre in metres])
+    mean, scale = features.mean(0), features.std(0, correction=0).clamp(min=1e-3)
+    weight, bias = torch.zeros(features.shape[1], requires_grad=True), torch.zeros((), requires_grad=True)
+    optimiser = torch.optim.LBFGS([weight, bias], max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        logits = (features - mean) / scale @ weight + bias
+        value = binary_cross_entropy_with_logits(logits, answers)
+        value = value + penalty / 2 / len(answers) * weight.square().sum()
+        value.backward()
+        return value
+
+    optimiser.step(closure)
+    with torch.no_grad():
+        listener.division.weight.copy_((weight / scale)[None])
+        listener.division.bias.copy_((bias - (weight / scale * mean).sum())[None])
+
+
+def division_target(labels: ClipLabels, frames: int) -> Float[Tensor, " frames"]:
+    """1 at all frames of a compound metre, 0 at those of a simple one, a half where the metre is not known."""
+    return torch.full((frames,), 0.5 if labels.metre is None else float(Metre(*labels.metre).compound))
 
 
 def train_chords(clips: HeardClips, *, steps: int, seed: int = 0, progress: Progress | None = None) -> ChordListener:
