@@ -258,7 +258,7 @@ def fade(
     make("Fading", partial(fade, source, output, rhythm=rhythm, density=density, arousal=arousal, tracks=tracks), how)
 
 
-@app.command(epilog="Example: orchestrion paint tune.mid --mask rising --bars 1-4 --repaint 4 -o painted.mid")
+@app.command(epilog="Example: orchestrion paint tune.mid --mask rising --bars 1-4 -o painted.mid")
 @c.editing("pictures_of_midi", temperature=False)
 def paint(
     source: c.Source,
@@ -273,7 +273,7 @@ def paint(
     bars: Annotated[str | None, typer.Option(help="First and last bar of a shape, counted from 1, like 9-12.")] = None,
     low: Annotated[int | None, typer.Option(help="Lowest pitch of a shape, as a MIDI number.")] = None,
     high: Annotated[int | None, typer.Option(help="Highest pitch of a shape, as a MIDI number.")] = None,
-    repaint: Annotated[int | None, typer.Option(help="How often each step is done; more makes more notes.")] = None,
+    repaint: Annotated[int | None, typer.Option(help="How often each step is done, to fit what is kept (RePaint).")] = None,
     candidates: Annotated[int, typer.Option(help="Tries, of which one is kept.")] = 1,
     busy: Annotated[float, typer.Option(help="Which one: that with more notes than so many percent of them.")] = 100.0,
     **how: Any,
