@@ -273,7 +273,7 @@ def paint(
     bars: Annotated[str | None, typer.Option(help="First and last bar of a shape, counted from 1, like 9-12.")] = None,
     low: Annotated[int | None, typer.Option(help="Lowest pitch of a shape, as a MIDI number.")] = None,
     high: Annotated[int | None, typer.Option(help="Highest pitch of a shape, as a MIDI number.")] = None,
-    repaint: Annotated[int | None, typer.Option(help="How often each step is done, to fit what is kept (RePaint).")] = None,
+    repaint: Annotated[int | None, typer.Option(help="How often each step is done, to fit what is kept.")] = None,
     candidates: Annotated[int, typer.Option(help="Tries, of which one is kept.")] = 1,
     busy: Annotated[float, typer.Option(help="Which one: that with more notes than so many percent of them.")] = 100.0,
     **how: Any,
