@@ -195,7 +195,7 @@ class ThemeTransformer(System):
             "transpose": 6,
             "learning_rate": 1.5e-3,
             "lowest_rate": 0.03,
-            "training_steps": 600,
+            "training_steps": 4000,
             "warmup": 60,
             "batch_tokens": 2570,
             "precision": "bfloat16",
