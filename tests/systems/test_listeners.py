@@ -106,8 +106,7 @@ def test_the_division_is_fitted_to_the_answers(clips: HeardClips) -> None:
         told = HeardClips(clips.mel, clips.pitch, [replace(label, metre=metre) for label in clips.labels])
         train.fit_division(listener, told)
         for mel in clips.mel:
-            heard = listener.heard(mel[None].float())[0].numpy()
-            found = Activations(heard[0], heard[1], heard[2], heard[3:])
+            found = Activations.from_outputs(listener.heard(mel[None].float())[0].numpy())
             features = torch.from_numpy(found.division(found.path()))
             assert (float(listener.division(features).detach()) > 0) == (metre == (6, 8))
 

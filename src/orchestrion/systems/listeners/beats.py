@@ -48,6 +48,11 @@ class Activations:
     flux: Float[np.ndarray, "4 frames"]
     frame_rate: float = FRAME_RATE
 
+    @classmethod
+    def from_outputs(cls, heard: Float[np.ndarray, "7 frames"]) -> Activations:
+        """From what `BeatListener.heard` gives."""
+        return cls(heard[0], heard[1], heard[2], heard[3:])
+
     def path(self, *, beats_per_bar: Sequence[int] = METRES) -> BeatPath:
         """The most likely beats."""
         return best_beats(self.beat, self.downbeat, frame_rate=self.frame_rate, beats_per_bar=beats_per_bar)
@@ -104,10 +109,10 @@ class BeatListener(Listener):
         """How beat-like each frame of 20 ms is, for sound of any length, rate and number of channels."""
         self.eval()
         heard = in_windows(lambda wave: self.heard(self.front_end(wave)), as_heard(audio), hop_length=MEL_HOP)
-        return Activations(heard[0], heard[1], heard[2], heard[3:])
+        return Activations.from_outputs(heard)
 
     @torch.inference_mode()
-    def heard(self, mel: Float[Tensor, "1 bands frames"]) -> Float[Tensor, "1 outputs frames"]:
+    def heard(self, mel: Float[Tensor, "1 bands frames"]) -> Float[Tensor, "1 7 frames"]:
         """Probabilities of the three outputs, and the flux of the bands."""
         flux = torch.from_numpy(band_flux(mel[0].numpy(), groups=GROUPS)).to(mel)
         return torch.cat([self(mel).sigmoid(), flux[None]], 1)

@@ -123,8 +123,7 @@ def fit_division(listener: BeatListener, clips: HeardClips, *, most: int = DIVID
     known = [n for n, one in enumerate(clips.labels) if one.metre is not None][:most]
     rows = []
     for number in known:
-        heard = listener.heard(clips.mel[number][None].float())[0].numpy()
-        found = Activations(heard[0], heard[1], heard[2], heard[3:])
+        found = Activations.from_outputs(listener.heard(clips.mel[number][None].float())[0].numpy())
         rows.append(found.division(found.path()))
     features = torch.from_numpy(np.stack(rows))
     metres = [Metre(*metre) for n in known if (metre := clips.labels[n].metre) is not None]
