@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
-from orchestrion.paradigms.corruption_refinement import refine, write_around, write_gap
+import pytest
+
+from orchestrion.paradigms.corruption_refinement import refine, write_gap
 from orchestrion.representations.performance_tokens import TimedNote, without_doubles
 
 
@@ -20,20 +23,25 @@ class Recorder:
 
     def __init__(self) -> None:
         self.shown: list[tuple[int, list]] = []
+        self.at_once: list[int] = []
 
-    def __call__(self, place, tokens):
-        self.shown.append((place, tokens))
-        return [note(100)]
+    def __call__(self, requests):
+        self.shown += [(one.place, one.tokens) for one in requests]
+        self.at_once.append(len(requests))
+        return [[note(100)] for _ in requests]
 
     def pitches(self, number: int) -> list[int]:
         return [token[1] for token in self.shown[number][1] if isinstance(token, tuple) and token[0] == "piano"]
 
 
+def seeded(number, place):
+    return random.Random(f"{number}/{place}")
+
+
 def test_a_pass_leaves_the_ends_and_what_is_protected():
     write = Recorder()
-    made = refine(
-        SEGMENTS, write, corruption="whole_mask", rate=1.0, genre="jazz", chance=lambda place: random.Random(place),
-        protected={3},
+    (made,) = refine(
+        SEGMENTS, write, corruptions=["whole_mask"], rate=1.0, genre="jazz", chance=seeded, protected={3}
     )  # fmt: skip
     assert [place for place, _ in write.shown] == [2, 4]
     assert [segment[0].pitch for segment in made] == [60, 61, 100, 63, 100, 65]
@@ -45,12 +53,46 @@ def test_a_higher_rate_takes_the_same_segments_and_more():
     taken = []
     for rate in (0.2, 0.5, 1.0):
         write = Recorder()
-        refine(
-            SEGMENTS * 5, write, corruption="whole_mask", rate=rate, genre="jazz",
-            chance=lambda place: random.Random(place),
-        )  # fmt: skip
+        refine(SEGMENTS * 5, write, corruptions=["whole_mask"], rate=rate, genre="jazz", chance=seeded)
         taken.append({place for place, _ in write.shown})
     assert taken[0] < taken[1] < taken[2] and len(taken[2]) == 27
+
+
+def from_what_it_sees(requests):
+    """Writes a segment that tells apart what the encoder read."""
+    return [[note(random.Random(repr((one.number, one.tokens))).randrange(128))] for one in requests]
+
+
+@pytest.mark.parametrize("rate", [0.3, 1.0])
+@pytest.mark.parametrize(("before", "after"), [(1, 1), (5, 2), (0, 3)])
+def test_passes_side_by_side_leave_what_passes_one_after_another_leave(rate, before, after):
+    options = {"rate": rate, "genre": "pop", "before": before, "after": after}
+    recipe = ["random", "skyline", "fragmentation", "random"]
+    sizes = []
+
+    def write(requests):
+        sizes.append(len(requests))
+        return from_what_it_sees(requests)
+
+    together = refine(SEGMENTS * 5, write, corruptions=recipe, chance=seeded, **options)
+    expected = SEGMENTS * 5
+    for number, corruption in enumerate(recipe):
+        # one pass alone, one segment at a time
+        (expected,) = refine(
+            expected, lambda requests, n=number: from_what_it_sees([replace(one, number=n) for one in requests]),
+            corruptions=[corruption], chance=lambda _, place, n=number: seeded(n, place), most=1, **options,
+        )  # fmt: skip
+        assert together[number] == expected
+    assert max(sizes) > 1
+
+
+def test_all_passes_are_reported_in_the_end_and_no_wave_is_too_large():
+    write, told = Recorder(), []
+    refine(
+        SEGMENTS * 9, write, corruptions=["skyline"] * 6, rate=0.4, genre="pop", chance=seeded, before=0, after=0,
+        most=3, progress=lambda done, whole: told.append((done, whole)),
+    )  # fmt: skip
+    assert max(write.at_once) == 3 and told[-1] == (6, 6) and told == sorted(told)
 
 
 def test_a_gap_is_written_from_the_left_and_only_its_end_sees_what_follows():
@@ -60,14 +102,6 @@ def test_a_gap_is_written_from_the_left_and_only_its_end_sees_what_follows():
     assert write.pitches(0) == [60, 61] and write.pitches(1) == [61, 100, 64, 65]
     for _, tokens in write.shown:
         assert tokens[tokens.index("whole_mask") : tokens.index("whole_mask") + 3] == ["whole_mask", "pop", "mask"]
-
-
-def test_melody_is_shown_as_a_skyline_and_silence_is_left():
-    write = Recorder()
-    made = write_around([[note(60), note(72)], [], [note(64)]], write, genre="classical", before=1, after=1)
-    assert [place for place, _ in write.shown] == [0, 2] and made[1] == []
-    assert write.pitches(0)[0] == 72 and 60 not in write.pitches(0)
-    assert write_around([[note(60)]], lambda place, tokens: [], genre="pop", before=1, after=1) == [[note(60)]]
 
 
 def test_doubles_are_notes_of_one_pitch_that_sound_together():

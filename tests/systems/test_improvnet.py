@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,8 @@ from scipy.stats import spearmanr
 from symusic import Note, Score, Tempo, TimeSignature, Track
 
 from orchestrion.errors import InputError, OptionError
+from orchestrion.representations.corruptions import corrupt, encoder_tokens
+from orchestrion.representations.performance_score import PerformedScore
 from orchestrion.systems.improvnet import ImprovNet
 
 SETTINGS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
@@ -82,6 +86,23 @@ def test_passes_add_up_and_are_all_given_on_request(model):
     assert counts == sorted(counts) and counts[0] < counts[-1]
     (last,) = model.restyle(score, genre="jazz", strength=0.4, passes=4, seed=1)
     assert notes(last.score) == notes(made[-1].score)
+
+
+def test_rows_side_by_side_are_the_rows_alone(model):
+    chance = random.Random(0)
+    segments = PerformedScore(tune(), model.vocabulary).segments[:4]
+    rows = [
+        encoder_tokens(segments, place, corrupt("skyline", segments[place], chance, genre="pop"), before=1, after=place)
+        for place in range(4)
+    ]
+    assert len({len(row) for row in rows}) > 1  # some are padded
+
+    def generators(places):
+        return [torch.Generator().manual_seed(place) for place in places]
+
+    together = model.write(rows, generators=generators(range(4)))
+    alone = [model.write([rows[place]], generators=generators([place]))[0] for place in range(4)]
+    assert together == alone and any(together)
 
 
 def test_genre_changes_the_result_and_calls_do_not_leak(model):

@@ -272,18 +272,21 @@ def test_a_pass(folder):
         protected = {place for place, segment in enumerate(marked) if "<N>" in segment}
         chance, read = Scripted(one["draws"]), []
 
-        def write(place, seen, read=read):
-            read.append(seen)
-            n = len(read)
-            return [TimedNote(60 + n, 75, 0, 500), TimedNote(64, 75, 10 * n, 400)]
+        def write(requests, read=read):
+            made = []
+            for request in requests:
+                read.append(request.tokens)
+                n = len(read)
+                made.append([TimedNote(60 + n, 75, 0, 500), TimedNote(64, 75, 10 * n, 400)])
+            return made
 
-        made = refine(
+        (made,) = refine(
             marked,
             write,
-            corruption=RANDOM if one["corruption_type"] == "random" else one["corruption_type"],
+            corruptions=[RANDOM if one["corruption_type"] == "random" else one["corruption_type"]],
             rate=one["corruption_rate"],
             genre="jazz",
-            chance=lambda place, chance=chance: chance,
+            chance=lambda number, place, chance=chance: chance,
             first=one["t_segment_start"],
             keep_last=one.get("end_original", True),
             protected=protected,

@@ -135,10 +135,15 @@ class BertDecoder(nn.Module):
         """Empty caches for at most `capacity` tokens."""
         return self.decoder.start(memory, capacity=capacity)
 
-    def step(self, ids: Int[Tensor, "batch new"], caches: list[LayerCache]) -> Float[Tensor, "batch classes"]:
+    def step(
+        self,
+        ids: Int[Tensor, "batch new"],
+        caches: list[LayerCache],
+        real: Bool[Tensor, "batch memory"] | None = None,
+    ) -> Float[Tensor, "batch classes"]:
         """Logits after the newest tokens."""
-        start = caches[0].own.length
-        return self._head(self.decoder(self.embedding(ids, start), caches=caches)[:, -1:])[:, 0]
+        x = self.embedding(ids, caches[0].own.length)
+        return self._head(self.decoder(x, memory_mask=real, caches=caches)[:, -1:])[:, 0]
 
     def _head(self, x: Float[Tensor, "batch time width"]) -> Float[Tensor, "batch time classes"]:
         return self.output(self.transform_norm(functional.gelu(self.transform(x))))

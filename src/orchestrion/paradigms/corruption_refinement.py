@@ -1,10 +1,14 @@
 """Iterative refinement by corruption (ImprovNet, arXiv 2502.04522): a pass spoils segments of a sequence from left to
-right and lets a network write each anew, so that later ones see what became of the earlier ones."""
+right and lets a network write each anew, so that later ones see what became of the earlier ones.
+
+What a segment is written from ends a few segments to its left and right. So a pass may follow the one before it at that
+distance, and what is asked for at the same time is written side by side, with the same result as one after another.
+"""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 from orchestrion.representations.corruptions import (
     CORRUPTIONS,
@@ -12,12 +16,22 @@ from orchestrion.representations.corruptions import (
     corrupt,
     cut_at_last_break,
     encoder_tokens,
-    skyline,
 )
 from orchestrion.representations.performance_tokens import Item, Token
 
-Write = Callable[[int, list[Token]], list[Item]]
-"""Takes the place of a segment and what the encoder reads; gives the segment that is written for it."""
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A segment to write anew: number of the pass, place of the segment, what stands there, what the encoder reads."""
+
+    number: int
+    place: int
+    old: list[Item]
+    tokens: list[Token]
+
+
+Write = Callable[[Sequence[Request]], Sequence[list[Item]]]
+"""Takes requests that do not depend on each other; gives the segment that is written for each."""
 
 RANDOM = "random"
 CUT = 0.1  # probability with which the right context is cut, in training and in the published sampling
@@ -41,64 +55,115 @@ def refine(
     segments: Sequence[Sequence[Item]],
     write: Write,
     *,
-    corruption: str,
+    corruptions: Sequence[str],
     rate: float,
     genre: str,
-    chance: Callable[[int], Chance],
+    chance: Callable[[int, int], Chance],
     first: int = 2,
     keep_last: bool = True,
     protected: Collection[int] = (),
     before: int = 5,
     after: int = 5,
+    most: int = 16,
     quirks: str = "none",
-) -> list[list[Item]]:
-    """One pass.
+    progress: Callable[[int, int], None] | None = None,
+) -> list[list[list[Item]]]:
+    """What each pass leaves.
 
     Args:
-        corruption: name, or `RANDOM`.
-        rate: probability that a segment is written anew.
-        chance: of a segment: its own source of chance, so that a higher rate takes the same segments and more.
+        corruptions: of each pass: a name, or `RANDOM`.
+        rate: probability that a segment is written anew in a pass.
+        chance: of a pass and a segment: its own source of chance, so that a higher rate takes the same segments and
+            more.
         first: segments at the beginning that stay.
         keep_last: whether the last one stays.
         protected: places of segments that stay.
         before, after: segments of context.
+        most: requests at once.
         quirks: "official": `first` does not count protected segments, and in one of ten cases the last segment of the
             right context is cut off, as in training.
+        progress: called with the passes that are done, and all.
     """
-    refined = [list(segment) for segment in segments]
-    places = [place for place in range(len(refined)) if place not in protected]
+    places = [place for place in range(len(segments)) if place not in protected]
     if quirks == "official":
         places = places[first : len(places) - 1 if keep_last else None]
     else:
-        end = len(refined) - 1 if keep_last else len(refined)
-        places = [place for place in places if first <= place < end]
-    for place in places:
-        drawn = chance(place)
-        if drawn.random() >= rate:
-            continue
+        places = [place for place in places if first <= place < len(segments) - keep_last]
+
+    def spoil(place: int, corruption: str, context: Sequence[list[Item]], at: int, drawn: Chance) -> list[Token]:
         name = drawn.choice(list(CORRUPTIONS)) if corruption == RANDOM else corruption
-        spoiled = corrupt(name, refined[place], drawn, genre=genre, quirks=quirks)
-        tokens = encoder_tokens(refined, place, spoiled, before=before, after=after)
+        spoiled = corrupt(name, context[at], drawn, genre=genre, quirks=quirks)
+        tokens = encoder_tokens(context, at, spoiled, before=before, after=after)
         if quirks == "official" and drawn.uniform(0, 1) < CUT and place > 0:
             tokens = cut_at_last_break(tokens)
-        refined[place] = write(place, tokens)
-    return refined
+        return tokens
+
+    passes: list[_Pass] = []
+    state: Sequence[list[Item] | None] = [list(segment) for segment in segments]
+    for number, corruption in enumerate(corruptions):
+        passes.append(_Pass(number, corruption, state, frozenset(places), [None] * len(segments)))
+        state = passes[-1].made
+    while not all(one.done for one in passes):
+        requests: list[Request] = []
+        for one in passes:
+            requests += one.ask(most - len(requests), spoil, chance, rate=rate, before=before, after=after)
+        for request, made in zip(requests, write(requests) if requests else (), strict=True):
+            passes[request.number].made[request.place] = made
+        if progress is not None:
+            progress(sum(one.done for one in passes), len(passes))
+    return [[segment for segment in one.made if segment is not None] for one in passes]
 
 
-def write_around(
-    segments: Sequence[Sequence[Item]], write: Write, *, genre: str, before: int, after: int
-) -> list[list[Item]]:
-    """A pass in which each segment that holds something is written from its skyline, so that a melody gets harmony.
+@dataclass(slots=True)
+class _Pass:
+    """A pass on its way from left to right: `earlier` is what the one before leaves, `made` what this one does, with
+    None where that is still being written. `next` is the segment to look at, `drawn` its chance where it was chosen."""
 
-    Args:
-        before, after: segments of context.
-    """
-    made = [list(segment) for segment in segments]
-    for place, segment in enumerate(made):
-        if segment:
-            spoiled = ["skyline", genre, *skyline(segment, random.Random(0))]
-            made[place] = write(place, encoder_tokens(made, place, spoiled, before=before, after=after)) or segment
-    return made
+    number: int
+    corruption: str
+    earlier: Sequence[list[Item] | None]
+    places: frozenset[int]
+    made: list[list[Item] | None]
+    next: int = 0
+    drawn: Chance | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.next == len(self.made) and None not in self.made
+
+    def ask(
+        self,
+        most: int,
+        spoil: Callable[..., list[Token]],
+        chance: Callable[[int, int], Chance],
+        *,
+        rate: float,
+        before: int,
+        after: int,
+    ) -> list[Request]:
+        """At most `most` requests, up to the first segment whose context is not there yet."""
+        found: list[Request] = []
+        while self.next < len(self.made):
+            place, old = self.next, self.earlier[self.next]
+            if old is None:
+                break
+            if self.drawn is None and place in self.places:
+                drawn = chance(self.number, place)
+                self.drawn = drawn if drawn.random() < rate else None
+            if self.drawn is None:
+                self.made[place] = old
+            else:
+                left = [*self.made[max(place - before, 0) : place]]
+                context = [*left, old, *self.earlier[place + 1 : place + 1 + after]]
+                known = [segment for segment in context if segment is not None]
+                if len(known) < len(context) or len(found) >= most:
+                    break
+                found.append(
+                    Request(self.number, place, old, spoil(place, self.corruption, known, len(left), self.drawn))
+                )
+                self.drawn = None
+            self.next += 1
+        return found
 
 
 def write_gap(
@@ -114,5 +179,6 @@ def write_gap(
     for place in places:
         shown = after if place == places[-1] else 0
         spoiled: list[Token] = ["whole_mask", genre, "mask"]
-        held[place] = write(place, encoder_tokens(held, place, spoiled, before=before, after=shown))
+        tokens = encoder_tokens(held, place, spoiled, before=before, after=shown)
+        (held[place],) = write([Request(0, place, held[place], tokens)])
     return {place: held[place] for place in places}

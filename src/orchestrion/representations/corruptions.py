@@ -8,7 +8,7 @@ if it has more than one note or the mark of the end follows it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from orchestrion.representations.performance_tokens import (
     BREAK,
@@ -25,6 +25,7 @@ LONGEST = 5000  # ms
 MODIFIED_VELOCITIES = [45, 60, 75, 90, 105]
 
 
+@runtime_checkable
 class Chance(Protocol):
     """What is drawn from; `random.Random` is one."""
 

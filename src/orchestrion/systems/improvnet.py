@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from orchestrion.analysis.self_similarity import strongest_borders
 from orchestrion.analysis.skyline import find_melody_track
 from orchestrion.errors import InputError, OptionError
 from orchestrion.nn.bert import BertEncoderDecoder
-from orchestrion.nn.cache import LayerCache
+from orchestrion.nn.cache import keep_rows
 from orchestrion.paradigms.autoregressive import next_token_loss, sample
-from orchestrion.paradigms.corruption_refinement import RECIPE, refine, write_around, write_gap
+from orchestrion.paradigms.corruption_refinement import RECIPE, Request, Write, refine, write_gap
 from orchestrion.representations.corruptions import skyline
 from orchestrion.representations.onset_constraint import OnsetConstraint
 from orchestrion.representations.performance_score import PerformedScore
@@ -41,7 +42,7 @@ from orchestrion.systems.card import Card
 from orchestrion.systems.registry import register
 from orchestrion.systems.system import System
 from orchestrion.systems.tasks import Music, Progress
-from orchestrion.training.performance_segments import PerformanceSegments, RestoreBatch, nearest
+from orchestrion.training.performance_segments import PerformanceSegments, RestoreBatch, nearest, pad_rows
 from orchestrion.training.stage import Loss, Objective, Stage, warmup_cosine
 
 if TYPE_CHECKING:
@@ -236,31 +237,38 @@ class ImprovNet(System):
     @torch.inference_mode()
     def write(
         self,
-        tokens: Sequence[Token],
+        rows: Sequence[Sequence[Token]],
         *,
-        generator: torch.Generator,
+        generators: Sequence[torch.Generator],
         temperature: float = 1.0,
         top_k: int = TOP_K,
-        constraint: OnsetConstraint | None = None,
-    ) -> list[Item]:
-        """The segment that the network writes for what the encoder reads; malformed notes are dropped."""
+        constraints: Sequence[OnsetConstraint] | None = None,
+    ) -> list[list[Item]]:
+        """The segments that the network writes for what the encoder reads, side by side, each with its own chance;
+        malformed notes are dropped."""
         words = self.vocabulary
-        ids = [words.ids[token if token in words.ids else nearest(token, words)] for token in tokens]
-        given = torch.tensor([ids[: self.encoder_length]], device=self.device)
-        caches: list[LayerCache] = self.network.decoder.start(self.network.encoder(given), capacity=self.decoder_length)
-        (row,) = sample(
-            lambda new: self.network.decoder.step(new, caches),
-            start=torch.tensor([[words.ids[START]]], device=self.device),
-            generators=[generator],
+        known = [[words.ids[token if token in words.ids else nearest(token, words)] for token in row] for row in rows]
+        given = pad_rows([row[: self.encoder_length] for row in known]).to(self.device)
+        held = {"real": given > 0}
+        caches = self.network.decoder.start(self.network.encoder(given, held["real"]), capacity=self.decoder_length)
+
+        def drop(kept: Tensor) -> None:
+            held["real"] = held["real"][kept]
+            keep_rows(caches, kept)
+
+        written = sample(
+            lambda new: self.network.decoder.step(new, caches, held["real"]),
+            start=torch.full((len(rows), 1), words.ids[START], device=self.device),
+            generators=generators,
             max_steps=self.decoder_length - 1,
             end=words.ids[END],
-            grammars=None if constraint is None else [constraint],
+            grammars=constraints,
             temperature=temperature,
             top_k=top_k,
+            drop=drop,
         )
-        notes = [item for item in read_notes(words.decode(row)) if isinstance(item, TimedNote)]
-        notes.sort(key=lambda note: (note.onset, note.pitch))
-        return [*notes]
+        found = [[item for item in read_notes(words.decode(row)) if isinstance(item, TimedNote)] for row in written]
+        return [[*sorted(notes, key=lambda note: (note.onset, note.pitch))] for notes in found]
 
     def protect(self, held: PerformedScore, share: float = PEAKS) -> set[int]:
         """Segments in which a section begins, as chroma and Foote's novelty find it, `share` of all, rounded up."""
@@ -314,19 +322,24 @@ class ImprovNet(System):
             raise OptionError(f"passes is {passes}; it must be at least 1.")
         held = self._perform(score)
         protected = self.protect(held)
-        segments, made = held.segments, []
-        for number in range(passes):
-            segments = self._pass(
-                segments,
-                corruption or RECIPE[number % len(RECIPE)],
-                strength,
-                genre,
-                (seed, number),
-                temperature,
-                first=FIRST_KEPT,
-                protected=protected,
-            )
-            changed = {place: new for place, new in enumerate(segments) if new != held.segments[place]}
+        recipe = [corruption or RECIPE[number % len(RECIPE)] for number in range(passes)]
+        found = refine(
+            held.segments,
+            self._writer(seed, temperature),
+            corruptions=recipe,
+            rate=strength,
+            genre=genre,
+            chance=lambda number, place: random.Random(f"{(seed, number)}/{place}"),
+            first=FIRST_KEPT,
+            protected=protected,
+            before=self.context,
+            after=self.context,
+            quirks=self.quirks,
+            progress=progress,
+        )
+        made = []
+        for number in range(0 if keep_passes else passes - 1, passes):
+            changed = {place: new for place, new in enumerate(found[number]) if new != held.segments[place]}
             report = {
                 "genre": genre,
                 "strength": strength,
@@ -335,10 +348,7 @@ class ImprovNet(System):
                 "rewritten": sorted(changed),
                 "protected": sorted(protected),
             }
-            if keep_passes or number == passes - 1:
-                made.append(Music(held.written(changed) if changed else score.copy(), report))
-            if progress is not None:
-                progress(number + 1, passes)
+            made.append(Music(held.written(changed) if changed else score.copy(), report))
         return made
 
     def harmonize(
@@ -375,14 +385,20 @@ class ImprovNet(System):
         held = self._perform(score, tracks=[track])
         chance = random.Random(seed)
         tune = [read_notes(skyline(segment, chance)) for segment in held.segments]
-        segments = tune
-        for number in range(passes):
-            fresh = number == 0
-            segments = self._harmony_pass(
-                tune if fresh else segments, genre, (seed, number), temperature, constrained and fresh
-            )
-            if progress is not None:
-                progress(number + 1, passes)
+        segments = refine(
+            tune,
+            self._writer(seed, temperature, constrained_passes=1 if constrained else 0),
+            corruptions=["skyline"] * passes,
+            rate=1.0,
+            genre=genre,
+            chance=lambda number, place: chance,  # a skyline draws nothing
+            first=0,
+            keep_last=False,
+            protected=[place for place, segment in enumerate(tune) if not segment],
+            before=min(LEFT, self.context),
+            after=min(RIGHT_OF_MELODY, self.context),
+            progress=progress,
+        )[-1]
         new = {place: without_doubles(segment, tune[place]) for place, segment in enumerate(segments)}
         made = held.written(new, keep=True, name="harmony")
         return Music(made, {"melody": names[track], "genre": genre, "passes": passes})
@@ -464,53 +480,22 @@ class ImprovNet(System):
             raise InputError("The score has no pitched notes; give one that has.")
         return held
 
-    def _pass(
-        self,
-        segments: Sequence[Sequence[Item]],
-        corruption: str,
-        rate: float,
-        genre: str,
-        seed: tuple[int, int],
-        temperature: float,
-        *,
-        first: int,
-        protected: set[int],
-    ) -> list[list[Item]]:
-        def write(place: int, tokens: list[Token]) -> list[Item]:
-            written = self.write(tokens, generator=_generator(*seed, place), temperature=temperature)
-            return written or list(segments[place])
+    def _writer(self, seed: int, temperature: float, *, constrained_passes: int = 0) -> Write:
+        """Writes segments; where nothing comes, what was there stays."""
 
-        return refine(
-            segments,
-            write,
-            corruption=corruption,
-            rate=rate,
-            genre=genre,
-            chance=lambda place: random.Random(f"{seed}/{place}"),
-            first=first,
-            protected=protected,
-            before=self.context,
-            after=self.context,
-            quirks=self.quirks,
-        )
+        def write(requests: Sequence[Request]) -> list[list[Item]]:
+            constraints = [
+                OnsetConstraint(self.vocabulary, notes=3 if one.number < constrained_passes else 0) for one in requests
+            ]
+            made = self.write(
+                [one.tokens for one in requests],
+                generators=[_generator(seed, one.number, one.place) for one in requests],
+                temperature=temperature,
+                constraints=constraints if constrained_passes else None,
+            )
+            return [new or one.old for one, new in zip(requests, made, strict=True)]
 
-    def _harmony_pass(
-        self,
-        segments: Sequence[Sequence[Item]],
-        genre: str,
-        seed: tuple[int, int],
-        temperature: float,
-        constrained: bool,
-    ) -> list[list[Item]]:
-        """One pass in which each segment that has notes is written from its skyline."""
-
-        def write(place: int, tokens: list[Token]) -> list[Item]:
-            constraint = OnsetConstraint(self.vocabulary) if constrained else None
-            generator = _generator(*seed, place)
-            return self.write(tokens, generator=generator, temperature=temperature, constraint=constraint)
-
-        before, after = min(LEFT, self.context), min(RIGHT_OF_MELODY, self.context)
-        return write_around(segments, write, genre=genre, before=before, after=after)
+        return write
 
     def _fill(
         self,
@@ -525,12 +510,14 @@ class ImprovNet(System):
     ) -> dict[int, list[Item]]:
         """Segments of a gap from left to right; `right` segments of context are shown to the last."""
 
-        def write(place: int, tokens: list[Token]) -> list[Item]:
-            number, left = place - places[0], span[1] - held.begin_of(place)
-            new = self.write(tokens, generator=_generator(seed, number, place), temperature=temperature)
+        def write(requests: Sequence[Request]) -> list[list[Item]]:
+            (one,) = requests
+            number, left = one.place - places[0], span[1] - held.begin_of(one.place)
+            generators = [_generator(seed, number, one.place)]
+            (new,) = self.write([one.tokens], generators=generators, temperature=temperature)
             if progress is not None:
                 progress(number + 1, len(places))
-            return [note for note in new if not isinstance(note, str) and note.onset < left]
+            return [[note for note in new if not isinstance(note, str) and note.onset < left]]
 
         before, after = min(LEFT_OF_GAP, self.context), min(right, self.context)
         return write_gap(held.segments, places, write, genre=genre, before=before, after=after)
