@@ -6,7 +6,7 @@ in both and tell nothing of the genre.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,7 +102,3 @@ def played(score: Any, metre: tuple[int, int], rng: np.random.Generator) -> Any:
             note.velocity = round(SOFTEST + (LOUDEST - SOFTEST) * weight)
     return made
 
-
-def seconds_of(pieces: Sequence[Piece]) -> list[float]:
-    """Lengths of pieces."""
-    return [float(piece.score.to("second").end()) for piece in pieces if piece.score is not None]

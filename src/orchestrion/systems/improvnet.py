@@ -267,8 +267,13 @@ class ImprovNet(System):
             top_k=top_k,
             drop=drop,
         )
-        found = [[item for item in read_notes(words.decode(row)) if isinstance(item, TimedNote)] for row in written]
-        return [[*sorted(notes, key=lambda note: (note.onset, note.pitch))] for notes in found]
+        return [self._notes(words.decode(row)) for row in written]
+
+    @staticmethod
+    def _notes(tokens: Sequence[Token]) -> list[Item]:
+        notes = [item for item in read_notes(tokens) if isinstance(item, TimedNote)]
+        notes.sort(key=lambda note: (note.onset, note.pitch))
+        return [*notes]
 
     def protect(self, held: PerformedScore, share: float = PEAKS) -> set[int]:
         """Segments in which a section begins, as chroma and Foote's novelty find it, `share` of all, rounded up."""
