@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 SOURCE, TARGET = "classical", "jazz"
 RATES, PASSES = (0.25, 0.5, 1.0), (1, 3, 5)
 GENRES = (SOURCE, TARGET)
-STEPS, CLASSIFIER_STEPS = 1800, 400
+STEPS, CLASSIFIER_STEPS = 3000, 150
 TABLE_TUNES, TABLE_CLASSIFIER_STEPS = 1200, 800
 SECONDS = (20.0, 45.0)  # of pieces that are rewritten
 CORRUPTIONS = ("whole_mask", "permute_pitches")

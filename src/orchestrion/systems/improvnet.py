@@ -114,7 +114,7 @@ class ImprovNet(System):
             "transpose": 6,
             "most_pieces": 1500,
             "batch_size": 8,
-            "training_steps": 3000,
+            "training_steps": 12000,
             "learning_rate": 2e-3,
             "warmup": 50,
             "precision": "bfloat16",

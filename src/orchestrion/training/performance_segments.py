@@ -27,6 +27,7 @@ from orchestrion.representations.performance_tokens import (
 )
 
 NO_RIGHT = 0.1  # share of items without right context
+STEP = 16  # tokens: a batch of one of few lengths finds its kernels ready
 JITTER = 12.0  # ms, standard deviation of onsets, so that scores sound played
 TAGS = {
     "classical": ("classical", "baroque", "chorale", "waltz", "lullaby"),
@@ -128,8 +129,9 @@ class PerformanceSegments:
         """Items of pieces side by side."""
         rows = [self.item(number, seed, augment=augment) for number in numbers]
         encode = self.vocabulary.encode
-        tokens = pad_rows([_known(row[0], self.vocabulary) for row in rows])
-        target = pad_rows([encode(row[1])[: self.decoder_length + 1] for row in rows])
+        tokens = pad_rows([_known(row[0], self.vocabulary) for row in rows], step=STEP, most=self.encoder_length)
+        most = self.decoder_length + 1
+        target = pad_rows([encode(row[1])[:most] for row in rows], step=STEP, most=most)
         return RestoreBatch(tokens, tokens > 0, target)
 
 
@@ -172,9 +174,11 @@ def nearest(token: Token, vocabulary: PerformanceVocabulary) -> Token:
     return (str(token[0]), min(max(value, 0), vocabulary.segment))
 
 
-def pad_rows(rows: Sequence[Sequence[int]]) -> Int[Tensor, "batch time"]:
-    """Rows side by side, filled up with zeros."""
-    padded = torch.zeros(len(rows), max(len(row) for row in rows), dtype=torch.long)
+def pad_rows(rows: Sequence[Sequence[int]], *, step: int = 1, most: int | None = None) -> Int[Tensor, "batch time"]:
+    """Rows side by side, filled up with zeros to the longest, or to the next multiple of `step` but not over `most`."""
+    longest = max(len(row) for row in rows)
+    length = -(-longest // step) * step
+    padded = torch.zeros(len(rows), length if most is None else min(length, most), dtype=torch.long)
     for number, row in enumerate(rows):
         padded[number, : len(row)] = torch.tensor(row)
     return padded
