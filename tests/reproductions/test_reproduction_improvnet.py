@@ -11,7 +11,7 @@ from orchestrion.reproductions.improvnet import PASSES, RATES, run
 def test_every_part_runs(tmp_path):
     told = []
     report = run(
-        seeds=(0,), folder=tmp_path, steps=3, classifier_steps=3, tunes=40, pieces=1,
+        seeds=(0,), folder=tmp_path, steps=3, classifier_steps=3, pieces=1,
         progress=lambda done, total: told.append((done, total)),
     )  # fmt: skip
     assert len(report.claims) == 6 and told == [(1, 1)] and (tmp_path / "report.md").exists()

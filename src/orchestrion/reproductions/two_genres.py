@@ -7,6 +7,7 @@ in both and tell nothing of the genre.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,8 +44,11 @@ SOFTEST, LOUDEST = 40, 100  # velocities off the beat and on the bar line
 TEST_SHARE = 0.1
 
 
-def two_genres(*, seed: int = 0) -> tuple[list[Piece], list[Piece]]:
-    """Pieces to learn from and held-out ones: "chorale" and "ragtime", as many of the one as of the other.
+def two_genres(*, most: int | None = None, seed: int = 0) -> tuple[list[Piece], list[Piece]]:
+    """Pieces to learn from and held-out ones: chorales and "ragtime", as many of the one as of the other.
+
+    Args:
+        most: of each genre; all by default.
 
     Raises:
         MissingDependencyError: music21, which ships the scores, is not installed.
@@ -52,7 +56,7 @@ def two_genres(*, seed: int = 0) -> tuple[list[Piece], list[Piece]]:
     rng = np.random.default_rng(seed)
     train: list[Piece] = []
     test: list[Piece] = []
-    for found in zip(_chorales(), _stride(rng), strict=False):
+    for found in islice(zip(_chorales(), _stride(rng), strict=False), most):
         for piece in found:
             piece.score = played(piece.score, piece.metre or (4, 4), rng)
             (test if piece.split == "test" else train).append(piece)
@@ -101,4 +105,3 @@ def played(score: Any, metre: tuple[int, int], rng: np.random.Generator) -> Any:
             weight = stress(note.time / made.ticks_per_quarter, metre)
             note.velocity = round(SOFTEST + (LOUDEST - SOFTEST) * weight)
     return made
-
