@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from orchestrion.nn.attention import attend
@@ -70,7 +70,7 @@ def place_and_scale(
     quarter = rotations.shape[-1]
     cos, sin = rotations[:, None, :, :, None].to(x.dtype)
     first, second, rest = x.split([quarter, quarter, x.shape[-1] - 2 * quarter], -1)
-    turned = first * cos - second * sin, second * cos + first * sin
+    turned = torch.addcmul(first * cos, second, sin, value=-1), torch.addcmul(second * cos, first, sin)
     if torch.is_grad_enabled():
         return torch.cat([*turned, rest], -1)
     first.copy_(turned[0])
@@ -101,24 +101,61 @@ def grid_attend(q: Grid, k: Grid, v: Grid, *, kind: str, window: int, shift: int
 
 def window_attend(q: Grid, k: Grid, v: Grid, *, window: int, shift: int) -> Grid:
     """Over the window that a token lies in, after the picture was moved by `shift` down and right, around its edges;
-    what only meets because of that does not see each other (Liu et al. 2021, Swin)."""
-    batch, height, width = q.shape[:3]
+    what only meets because of that does not see each other (Liu et al. 2021, Swin).
+
+    Raises:
+        ValueError: the grid is no multiple of a window.
+    """
+    height, width = q.shape[1:3]
+    cut = (cut_windows(part, window=window, shift=shift) for part in (q, k, v))
+    out = attend_in_windows(*cut, height=height, width=width, shift=shift)
+    return join_windows(out, height=height, width=width, shift=shift)
+
+
+def cut_windows(
+    x: Shaped[Tensor, "batch height width *channels"], *, window: int, shift: int
+) -> Shaped[Tensor, "windows window window *channels"]:
+    """The windows of a grid, row by row, after it was moved by `shift` down and right, around its edges.
+
+    Raises:
+        ValueError: the grid is no multiple of a window.
+    """
+    height, width = x.shape[1:3]
     if height % window or width % window:
         raise ValueError(f"a grid of {height} × {width} tokens is no multiple of windows of {window}; change one")
-    rows, columns = height // window, width // window
+    places, _ = _window_places(height, width, window, shift, x.device)
+    return x.flatten(1, 2).index_select(1, places).reshape(-1, window, window, *x.shape[3:])
 
-    def cut(x: Tensor) -> Tensor:
-        x = x.roll((shift, shift), (1, 2)) if shift else x
-        x = x.unflatten(2, (columns, window)).unflatten(1, (rows, window))
-        return x.permute(0, 1, 3, 5, 2, 4, 6).flatten(4, 5).flatten(0, 2)
 
-    mask = None
+def join_windows(
+    x: Shaped[Tensor, "windows window window *channels"], *, height: int, width: int, shift: int
+) -> Shaped[Tensor, "batch height width *channels"]:
+    """The inverse of `cut_windows`."""
+    _, places = _window_places(height, width, x.shape[1], shift, x.device)
+    return x.reshape(-1, height * width, *x.shape[3:]).index_select(1, places).unflatten(1, (height, width))
+
+
+@lru_cache(maxsize=32)
+def _window_places(
+    height: int, width: int, window: int, shift: int, device: torch.device
+) -> tuple[Int[Tensor, " tokens"], Int[Tensor, " tokens"]]:
+    """Where the tokens of the windows stand in the grid, one window after another, and the way back."""
+    with torch.inference_mode(False):  # they are kept, and gradients may need them later
+        places = torch.arange(height * width, device=device).view(height, width).roll((shift, shift), (0, 1))
+        places = places.unflatten(1, (-1, window)).unflatten(0, (-1, window)).transpose(1, 2).flatten()
+        return places, places.argsort()
+
+
+def attend_in_windows(q: Grid, k: Grid, v: Grid, *, height: int, width: int, shift: int) -> Grid:
+    """Each window over itself; in windows of a grid of `height` × `width` tokens that was moved, only what has been
+    together before."""
+    window, mask = q.shape[1], None
     if shift:
-        mask = _window_mask(rows, columns, window, shift, q.device).repeat(batch, 1, 1)[:, None]
-    out = attend(cut(q), cut(k), cut(v), mask=mask, scale=1.0)
-    out = out.unflatten(2, (window, window)).unflatten(0, (batch, rows, columns))
-    out = out.permute(0, 1, 4, 2, 5, 3, 6).flatten(3, 4).flatten(1, 2)
-    return out.roll((-shift, -shift), (1, 2)) if shift else out
+        rows, columns = height // window, width // window
+        mask = _window_mask(rows, columns, window, shift, q.device)
+        mask = mask.repeat(len(q) // len(mask), 1, 1)[:, None]
+    parts = (part.flatten(1, 2).transpose(1, 2) for part in (q, k, v))
+    return attend(*parts, mask=mask, scale=1.0).transpose(1, 2).unflatten(1, (window, window))
 
 
 @lru_cache(maxsize=32)

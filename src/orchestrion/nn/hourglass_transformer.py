@@ -19,11 +19,14 @@ from torch.nn import functional
 
 from orchestrion.nn.grid_attention import (
     KINDS,
+    attend_in_windows,
     axial_frequencies,
     axial_rotations,
     coarser_positions,
+    cut_windows,
     grid_attend,
     grid_positions,
+    join_windows,
     place_and_scale,
 )
 from orchestrion.nn.planar_convolution import plainly
@@ -128,11 +131,26 @@ class GridAttention(nn.Module):
         nn.init.zeros_(self.to_out.weight)
 
     def forward(self, x: Tokens, rotations: Float[Tensor, "2 height width heads quarter"]) -> Tokens:
-        """Without the residual connection."""
+        """Without the residual connection.
+
+        Windows are cut before all else, so that their tokens are moved once; only differences of places count, and so
+        the angles of the first window serve all.
+        """
+        if self.kind != "shifted_window":
+            q, k, v = self._project(x, rotations)
+            out = grid_attend(q, k, v, kind=self.kind, window=self.window, shift=self.shift)
+            return self.to_out(self.dropout(out.flatten(3)))
+        height, width = x.shape[1:3]
+        cut = cut_windows(x, window=self.window, shift=self.shift)
+        q, k, v = self._project(cut, rotations[:, : self.window, : self.window])
+        out = attend_in_windows(q, k, v, height=height, width=width, shift=self.shift)
+        return join_windows(self.to_out(self.dropout(out.flatten(3))), height=height, width=width, shift=self.shift)
+
+    def _project(self, x: Tokens, rotations: Float[Tensor, "2 height width heads quarter"]) -> tuple[Tensor, ...]:
+        """Queries and keys, scaled and turned, and values."""
         qkv = self.to_qkv(x).unflatten(-1, (3, -1, self.head_dim))
         q, k = place_and_scale(qkv[..., :2, :, :], self.scale, rotations).unbind(3)
-        out = grid_attend(q, k, qkv[..., 2, :, :], kind=self.kind, window=self.window, shift=self.shift)
-        return self.to_out(self.dropout(out.flatten(3)))
+        return q, k, qkv[..., 2, :, :]
 
 
 class GridLayer(nn.Module):
