@@ -112,7 +112,8 @@ class Decoder(nn.Module):
         """Empty caches for decoding up to `capacity` steps against `memory`."""
         caches = []
         for layer in self.layers:
-            keys, values = layer.multihead_attn.project_memory(memory)
+            # every step reads all of them: heads one after another in memory are read faster
+            keys, values = (part.contiguous() for part in layer.multihead_attn.project_memory(memory))
             batch, heads, _, head_dim = keys.shape
             own = KeyValueCache.empty(batch, heads, capacity, head_dim, like=keys)
             caches.append(LayerCache(own, keys, values, weights=gather(layer)))
