@@ -6,6 +6,7 @@ in both and tell nothing of the genre.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,11 @@ from orchestrion.data.factory.arranger import Order, arrange
 from orchestrion.data.factory.build import melodies_of
 from orchestrion.data.factory.metres import fits
 from orchestrion.data.factory.plan import choose_form
-from orchestrion.data.factory.scores import chorale_files, chorale_pieces
+from orchestrion.data.factory.scores import chorale_files
 from orchestrion.data.factory.sources import Tune, read_tunes
 from orchestrion.data.factory.splits import assign_splits
 from orchestrion.data.factory.textures import Part, Texture
+from orchestrion.reproductions.part_writing import chorales
 from orchestrion.theory.harmony import stress
 
 if TYPE_CHECKING:
@@ -56,22 +58,14 @@ def two_genres(*, most: int | None = None, seed: int = 0) -> tuple[list[Piece], 
     rng = np.random.default_rng(seed)
     train: list[Piece] = []
     test: list[Piece] = []
-    for found in islice(zip(_chorales(), _stride(rng), strict=False), most):
-        for piece in found:
+    files = chorale_files()
+    held_out = {f"bach/{path.stem}#0" for path in files[math.ceil((1 - TEST_SHARE) * len(files)) :]}
+    for chorale, stride in islice(zip(chorales(), _stride(rng), strict=False), most):
+        chorale.split = "test" if chorale.id in held_out else "train"
+        for piece in (chorale, stride):
             piece.score = played(piece.score, piece.metre or (4, 4), rng)
             (test if piece.split == "test" else train).append(piece)
     return train, test
-
-
-def _chorales() -> Iterator[Piece]:
-    files = chorale_files()
-    for number, path in enumerate(files):
-        try:
-            (piece,) = chorale_pieces(path, versions=1)
-        except ValueError:  # has more voices than four, or leaves its key
-            continue
-        piece.split = "test" if number >= (1 - TEST_SHARE) * len(files) else "train"
-        yield piece
 
 
 def _stride(rng: np.random.Generator) -> Iterator[Piece]:
