@@ -6,7 +6,8 @@ The published code calls `EncoderDecoderModel.generate` of transformers for ever
 networks have the same random weights, read the same context and write the same number of tokens, the likeliest each
 time; what they write is compared. Processor time of one thread, interleaved rounds, medians. Then ours refines a piece
 of so many segments in several passes, every segment in each, where the published code writes one after another; between
-its waves the library writes single segments.
+its waves the library writes single segments. At last the miniature restyles a long piece of the corpus, one segment at
+a time and side by side.
 """
 
 from __future__ import annotations
@@ -16,16 +17,21 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
 from transformers import BertConfig, BertLMHeadModel, BertModel, EncoderDecoderModel
 
+from orchestrion.data.corpus import load_corpus
 from orchestrion.hub.official import improvnet as official
 from orchestrion.paradigms.corruption_refinement import Request, refine
 from orchestrion.representations.performance_tokens import Item, TimedNote
+from orchestrion.systems import improvnet as systems_improvnet
 from orchestrion.systems.improvnet import ImprovNet
+from orchestrion.systems.registry import load
 
 START, END, PAD = 1, 2, 0
 BETWEEN = 8  # waves
@@ -108,6 +114,28 @@ def passes(model: ImprovNet, given: argparse.Namespace, other: Callable[[], Any]
     return time.process_time() - began - sum(others), statistics.median(others), sizes
 
 
+def miniature(given: argparse.Namespace) -> None:
+    """Prints the times of `restyle` for the longest of some held-out pieces."""
+    model = load("improvnet")
+    assert isinstance(model, ImprovNet)
+    score: Any = max(
+        (piece.score for piece in load_corpus("compact", split="test", limit=200)), key=lambda one: one.end()
+    )
+    for strength in (0.6, 1.0):
+        times, made = [], []
+        for most in (1, 16):
+            with mock.patch.object(systems_improvnet, "refine", partial(refine, most=most)):
+                began = time.process_time()
+                (music,) = model.restyle(score, genre="jazz", strength=strength, passes=given.passes)
+                times.append(time.process_time() - began)
+                made.append(music.score)
+        print(
+            f"the miniature, {given.passes} passes over {music.report['segments']} segments at rate {strength:g}: "
+            f"{times[0]:.1f} s one by one, {times[1]:.1f} s side by side, {times[0] / times[1]:.2f}x"
+            + ("" if made[0] == made[1] else " (other notes)")
+        )
+
+
 def main() -> None:
     """Prints both times and their ratio."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -145,6 +173,7 @@ def main() -> None:
         f"{given.passes} passes over {given.segments} segments, {sum(sizes) / len(sizes):.1f} at once: "
         f"{seconds:.1f} s, {each:.2f} s a segment against {other:.2f} s, {other / each:.2f}x"
     )
+    miniature(given)
 
 
 if __name__ == "__main__":

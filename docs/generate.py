@@ -1,10 +1,12 @@
-"""Writes what the documentation takes from the code: the tables of systems, a page for each, the picture of the floors.
+"""Writes what the documentation takes from the code: the tables of systems, a page for each, the picture of the floors,
+the overview of reproductions.
 
 `python docs/generate.py --check` writes nothing and exits with 1 where something is out of date.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from html import escape
 from pathlib import Path
@@ -58,6 +60,26 @@ def page(one: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n" + ("\n" + notes.read_text() if notes.is_file() else "")
 
 
+def reports(texts: dict[str, str]) -> str:
+    """The overview of reproductions, and a row for each report: which claims hold and which do not."""
+    lines = [
+        "# Reproductions",
+        "",
+        "`orchestrion reproduce NAME` runs the miniature experiment of a system: the claims of its paper as measured "
+        "comparisons, with",
+        "seeds and controls. The report lies in `runs/reproduce-NAME`. A claim that does not hold is reported as such.",
+        "",
+        "| report | claims that hold | claims that do not |",
+        "|---|---|---|",
+    ]
+    for name, text in sorted(texts.items()):
+        claims = re.findall(r"^\| ([^|]+) \|.*\| (?:\*\*)?(yes|no)(?:\*\*)? \|$", text, re.MULTILINE)
+        held = sum(said == "yes" for _, said in claims)
+        missed = "; ".join(claim for claim, said in claims if said == "no") or "–"
+        lines.append(f"| [{name}]({name}.md) | {held} of {len(claims)} | {missed} |")
+    return "\n".join(lines) + "\n"
+
+
 def floors_svg() -> str:
     """The floors as a picture, in colours that can be read on light and dark pages."""
     height = 46
@@ -86,11 +108,13 @@ def documents() -> dict[Path, str]:
     readme = (ROOT / "README.md").read_text()
     before, _, rest = readme.partition(START)
     _, _, after = rest.partition(END)
+    texts = {path.stem: path.read_text() for path in (ROOT / "docs/reproductions").glob("*.md") if path.stem != "index"}
     index = "# Systems\n\nWhat each can do today, from its card.\n\n" + table(found, folder="")
     return {
         ROOT / "README.md": before + START + table(found, folder="docs/systems/") + END + after,
         ROOT / "docs/systems/index.md": index,
         ROOT / "docs/images/floors.svg": floors_svg(),
+        ROOT / "docs/reproductions/index.md": reports(texts),
         **{ROOT / f"docs/systems/{one['name']}.md": page(one) for one in found},
     }
 

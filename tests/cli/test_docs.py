@@ -34,6 +34,24 @@ def test_table_and_page_of_a_card():
     assert "- It works." in functions["page"](card)
 
 
+def test_overview_counts_the_claims_of_each_report():
+    text = "# Example\n\n2 of 3 claims hold.\n\n| claim | at least | seed 0 | mean | holds |\n|---|---|---|---|---|\n"
+    text += "| It grows | 0.1 | 0.2 | 0.2 | yes |\n| It sings | 1 | 0 | 0 | **no** |\n| It ends | 0 | 1 | yes |\n"
+    text += "\n| figure | seed 0 |\n|---|---|\n| size | 3 |\n"
+    row = runpy.run_path(str(ROOT / "docs/generate.py"))["reports"]({"example": text}).splitlines()[-1]
+    assert row == "| [example](example.md) | 2 of 3 | It sings |"
+
+
+def test_every_report_agrees_with_its_first_line():
+    import re
+
+    index = (ROOT / "docs/reproductions/index.md").read_text()
+    for path in sorted((ROOT / "docs/reproductions").glob("*.md")):
+        if path.stem != "index":
+            held = re.search(r"^(\d+ of \d+) claims hold", path.read_text(), re.MULTILINE)
+            assert held is not None and f"| [{path.stem}]({path.stem}.md) | {held[1]} |" in index
+
+
 def test_picture_shows_the_floors_of_the_contract():
     import re
     import tomllib

@@ -489,7 +489,7 @@ class ImprovNet(System):
         """Writes segments; where nothing comes, what was there stays."""
 
         def write(requests: Sequence[Request]) -> list[list[Item]]:
-            constraints = [
+            constraints = [  # a chord of no notes is no constraint
                 OnsetConstraint(self.vocabulary, notes=3 if one.number < constrained_passes else 0) for one in requests
             ]
             made = self.write(
