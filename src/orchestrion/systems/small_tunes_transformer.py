@@ -191,12 +191,12 @@ class SmallTunesTransformer(System):
             "encoder_layers": 2,
             "decoder_layers": 3,
             "feed_forward": 384,
-            "dropout": 0.0,  # few tunes are seen twice
+            "dropout": 0.0,  # ten visits of each tune: the validation loss falls to the end
             "plan_known": True,
             "transposition": 0,  # a plan alone says no key, so all is learned in one
             "bare_share": 0.25,
             "batch_size": 12,
-            "training_steps": 340,
+            "training_steps": 5000,
             "learning_rate": 1.5e-3,
             "warmup": 60,
         },
