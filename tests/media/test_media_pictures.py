@@ -10,7 +10,7 @@ from symusic import Note, Score, TimeSignature, Track
 
 from orchestrion.errors import OptionError
 from orchestrion.media.audio import Audio
-from orchestrion.media.piano_roll import COLOURS
+from orchestrion.media.piano_roll import COLOURS, draw_before_after
 from orchestrion.media.pictures import draw_piano_roll, draw_spectrogram
 from orchestrion.media.spectrogram import mel_decibels
 
@@ -97,3 +97,17 @@ def test_unknown_suffixes_are_refused(tmp_path):
         draw_piano_roll(two_tracks(), tmp_path / "x.bmp")
     with pytest.raises(OptionError, match="''"):
         draw_spectrogram(Audio(np.zeros((1, 10), np.float32), 8000), tmp_path / "x")
+
+
+def test_a_track_has_one_colour_before_and_after(tmp_path):
+    def score(*names):
+        made = Score(480)
+        for name in names:
+            track = Track(name, 0, False)
+            track.notes.append(Note(0, 480, 60, 60))
+            made.tracks.append(track)
+        return made
+
+    path = draw_before_after(score("flute", "viola"), score("viola", "new"), tmp_path / "both.svg")
+    patches = [path.read_text().count(f"fill: {colour}") for colour in COLOURS[:4]]
+    assert patches == [1, 2, 1, 0]  # in the legends: the flute before, the viola in both, the new one after

@@ -104,7 +104,8 @@ def draw_before_after(
     columns_per_quarter: int = 4,
     dpi: int = 120,
 ) -> Path:
-    """Draws the pitched notes of a score above those of what was made of it, on the same axes.
+    """Draws the pitched notes of a score above those of what was made of it, on the same axes; a track that is in both
+    has the same colour in both.
 
     Args:
         path: .png, .svg or .pdf.
@@ -121,12 +122,15 @@ def draw_before_after(
     n_bars = max(1, *(timeline.n_bars for timeline in timelines))
     figure = blank(float(np.clip(1.4 + LEGEND + 0.5 * n_bars, 8, 24)), 7.0, dpi)
     places = (place(figure, LEFT, 3.75, LEGEND, 0.3), place(figure, LEFT, BOTTOM, LEGEND, 3.55))
+    known: list[str] = []
     for axes, score, timeline, word in zip(places, (before, after), timelines, ("Before", "After"), strict=True):
-        tracks = [track for track in score.tracks if len(track.notes) and not track.is_drum]
-        named = list(zip(track_names(tracks), tracks, strict=True))
-        _draw_notes(axes, named, timeline, n_bars)
+        named = list(zip(track_names(list(score.tracks)), score.tracks, strict=True))
+        named = [(name, track) for name, track in named if len(track.notes) and not track.is_drum]
+        known += [name for name, _ in named if name not in known]
+        colours = [known.index(name) for name, _ in named]
+        _draw_notes(axes, named, timeline, n_bars, colours)
         _draw_bars(axes, n_bars, labelled=word == "After")
-        _draw_legend(axes, [name for name, _ in named])
+        _draw_legend(axes, [name for name, _ in named], colours)
         axes.text(0.002, 1.01, word, transform=axes.transAxes, fontsize=FONT_SIZE, color=INK)
     low = min(axes.get_ylim()[0] for axes in places)
     high = max(axes.get_ylim()[1] for axes in places)
@@ -154,14 +158,21 @@ def _end(track: Any) -> int:
     return int((notes["time"].astype(np.int64) + notes["duration"]).max())
 
 
-def _draw_notes(axes: Axes, tracks: Sequence[tuple[str, Any]], timeline: Timeline, n_bars: int) -> None:
-    """Tracks of long notes first, so that short ones stay visible on top of them."""
+def _draw_notes(
+    axes: Axes,
+    tracks: Sequence[tuple[str, Any]],
+    timeline: Timeline,
+    n_bars: int,
+    colours: Sequence[int] | None = None,
+) -> None:
+    """Tracks of long notes first, so that short ones stay visible on top of them; `colours` are numbers, in the order
+    of the tracks by default."""
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import to_rgb
 
     low, high = 127, 0
     lengths: list[float] = []
-    for number, (_, track) in enumerate(tracks):
+    for number, (_, track) in zip(colours or range(len(tracks)), tracks, strict=True):
         notes = track.notes.numpy()
         left, right = _bars(timeline, notes)
         lengths.append(float((right - left).mean()))
@@ -269,7 +280,7 @@ def _draw_chords(axes: Axes, spans: Sequence[tuple[float, float, str]], n_bars: 
         free = start + (len(name) * 0.075 + 0.06) * n_bars / (0.85 * width)
 
 
-def _draw_legend(axes: Axes, names: Sequence[str]) -> None:
+def _draw_legend(axes: Axes, names: Sequence[str], colours: Sequence[int] | None = None) -> None:
     from matplotlib.patches import Patch
 
     if not names:
@@ -277,6 +288,9 @@ def _draw_legend(axes: Axes, names: Sequence[str]) -> None:
     shown = [one_line(name, 28) for name in names[:MOST_NAMED_TRACKS]]
     if len(names) > MOST_NAMED_TRACKS:
         shown[-1] = f"and {len(names) - MOST_NAMED_TRACKS + 1} more"
-    handles = [Patch(color=COLOURS[number % len(COLOURS)], label=name) for number, name in enumerate(shown)]
+    numbers = (colours or range(len(names)))[: len(shown)]
+    handles = [
+        Patch(color=COLOURS[number % len(COLOURS)], label=name) for number, name in zip(numbers, shown, strict=True)
+    ]
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.005, 1.0), frameon=False, fontsize=FONT_SIZE - 1,
                 handlelength=1.0, handleheight=1.0, borderaxespad=0.0, labelcolor=INK)  # fmt: skip
