@@ -125,6 +125,39 @@ def test_harmony_is_a_new_track(model):
         model.harmonize(score, melody="flute")
 
 
+def test_the_constraint_holds_in_the_first_pass_alone(model):
+    score = tune()
+
+    def made(passes, constrained):
+        return notes(model.harmonize(score, passes=passes, constrained=constrained).score, 2)
+
+    assert made(1, True) != made(1, False) and made(1, True) == made(1, True)
+    held = []
+    original = model.write
+    model.write = lambda rows, **how: held.append([c.notes for c in how["constraints"]]) or original(rows, **how)
+    try:
+        model.harmonize(score, passes=2)
+    finally:
+        del model.write
+    counts = [count for wave in held for count in wave]
+    assert counts.count(3) == counts.count(0) > 1
+
+
+def test_silence_gets_no_harmony_and_what_cannot_be_written_stays(model, monkeypatch):
+    score = tune(seconds=40)
+    line = score.tracks[0]
+    line.notes = [note for note in line.notes if not 480 * 16 <= note.time < 480 * 40]  # more than three segments
+    shown = []
+    monkeypatch.setattr(model, "write", lambda rows, **how: shown.append(rows) or [[] for _ in rows])
+    made = model.harmonize(score, passes=1)
+    assert shown and not any("skyline" not in row for rows in shown for row in rows)
+    filled = sum(bool(segment) for segment in PerformedScore(score, model.vocabulary, tracks=[0]).segments)
+    assert sum(map(len, shown)) == filled < len(PerformedScore(score, model.vocabulary, tracks=[0]).segments)
+    assert len(made.score.tracks) == 2 or not len(made.score.tracks[2].notes)  # the melody doubles itself, and is left
+    (same,) = model.restyle(score, genre="jazz", strength=1.0, passes=2)
+    assert same.report["rewritten"] == [] and notes(same.score) == notes(score)
+
+
 def test_continuation_keeps_the_score_and_begins_behind_it(model):
     score = tune()
     made = model.continue_(score, bars=2)
