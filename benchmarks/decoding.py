@@ -22,7 +22,7 @@ WORDS = 40  # of encoded text
 
 def our_network(sizes: dict[str, int]) -> torch.nn.Module:
     """The decoder of midicaps."""
-    from orchestrion.systems.midicaps import Text2MidiNetwork
+    from orchestrion.nn.text2midi_network import Text2MidiNetwork
 
     return Text2MidiNetwork(
         vocabulary_size=sizes["classes"],

@@ -14,12 +14,12 @@ import symusic
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrion.errors import OutputError
+from orchestrion.errors import OptionError, OutputError
 from orchestrion.media.files import atomic_write
 from orchestrion.media.measures import spell
 from orchestrion.media.notation import abc_pickup
 from orchestrion.media.note_values import VALUES, to_units, voices, written_values
-from orchestrion.media.score import read_score, read_scores, write_score
+from orchestrion.media.score import named_tracks, read_score, read_scores, write_score
 from orchestrion.media.timeline import Timeline
 
 TPQ = 480
@@ -361,3 +361,12 @@ def test_an_empty_score_is_a_sheet_of_rests(tmp_path):
     write_score(symusic.Score(TPQ), tmp_path / "a.musicxml")
     assert read_score(tmp_path / "a.musicxml").note_num() == 0
     assert by_music21(tmp_path / "a.musicxml")[0] == [Counter()]
+
+
+def test_tracks_are_named_as_people_write_them():
+    score = score_of(*3 * [(0, False, [])])
+    for track, name in zip(score.tracks, ("Lead", "Bass", "lead "), strict=True):
+        track.name = name
+    assert named_tracks(score, ["LEAD"]) == [0, 2] and named_tracks(score, []) == []
+    with pytest.raises(OptionError, match="no track 'flute'; it has Lead, Bass"):
+        named_tracks(score, ["bass", "Flute"])

@@ -121,7 +121,7 @@ def test_harmony_is_a_new_track(model):
     made = model.harmonize(score, passes=1)
     assert notes(made.score) == notes(score) and notes(made.score, 1) == notes(score, 1)
     assert made.score.tracks[2].name == "harmony" and len(made.score.tracks[2].notes)
-    with pytest.raises(InputError, match="no track 'flute'"):
+    with pytest.raises(OptionError, match="no track 'flute'"):
         model.harmonize(score, melody="flute")
 
 

@@ -7,7 +7,8 @@ import torch
 
 from orchestrion.data.corpus import load_corpus
 from orchestrion.errors import OptionError, PromptError
-from orchestrion.systems.midicaps import MidiCaps, Text2MidiNetwork
+from orchestrion.nn.text2midi_network import Text2MidiNetwork
+from orchestrion.systems.midicaps import MidiCaps
 from orchestrion.theory.keys import Key
 from orchestrion.training.captioned_pieces import CaptionedPieces
 

@@ -12,8 +12,9 @@ from torch.nn import functional
 
 from orchestrion.errors import WeightsError
 from orchestrion.hub.official import midicaps as official
+from orchestrion.nn.text2midi_network import Text2MidiNetwork
 from orchestrion.paradigms.autoregressive import choose, next_token_loss
-from orchestrion.systems.midicaps import MidiCaps, Text2MidiNetwork
+from orchestrion.systems.midicaps import MidiCaps
 
 HERE = Path(__file__).parents[1] / "reference"
 ROOT = Path(os.environ.get("ORCHESTRION_REFERENCE", HERE))

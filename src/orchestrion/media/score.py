@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from orchestrion.errors import InputError, OutputError
+from orchestrion.errors import InputError, OptionError, OutputError
 from orchestrion.media.files import atomic_write, read_input
 from orchestrion.media.isolation import ParserFailed, ask
 from orchestrion.media.midi import number as midi_number
@@ -230,6 +230,19 @@ def restate_bars(score: Any, bars: list[float]) -> None:
             score.time_signatures.append(symusic.TimeSignature(line, numerator, denominator))
             score.time_signatures.sort()
             timeline = Timeline.from_score(score)
+
+
+def named_tracks(score: ScoreTick, names: Sequence[str]) -> list[int]:
+    """The tracks of a score that bear one of the names, in order; capitals do not matter.
+
+    Raises:
+        OptionError: a name stands for none.
+    """
+    wanted, there = {name.strip().lower() for name in names}, [track.name for track in score.tracks]
+    found = [number for number, name in enumerate(there) if name.strip().lower() in wanted]
+    if missing := wanted - {there[number].strip().lower() for number in found}:
+        raise OptionError(f"The piece has no track {min(missing)!r}; it has {', '.join(there) or 'none'}.")
+    return found
 
 
 def write_score(score: ScoreTick, path: str | Path, *, provenance: HasJson | None = None) -> Path:

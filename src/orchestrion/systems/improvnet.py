@@ -21,6 +21,7 @@ from torch import Tensor
 from orchestrion.analysis.self_similarity import strongest_borders
 from orchestrion.analysis.skyline import find_melody_track
 from orchestrion.errors import InputError, OptionError
+from orchestrion.media.score import named_tracks
 from orchestrion.nn.bert import BertEncoderDecoder
 from orchestrion.nn.cache import keep_rows
 from orchestrion.paradigms.autoregressive import next_token_loss, sample
@@ -378,13 +379,11 @@ class ImprovNet(System):
             constrained: whether the first pass is.
 
         Raises:
+            OptionError: no track has that name, or the genre is unknown.
             InputError: there is no melody.
         """
         genre = self._check(genre or self.vocabulary.genres[0])
-        names = [track.name for track in score.tracks]
-        if melody is not None and melody not in names:
-            raise InputError(f"There is no track {melody!r} in the score; it has {', '.join(names) or 'none'}.")
-        track = find_melody_track(score) if melody is None else names.index(melody)
+        track = find_melody_track(score) if melody is None else named_tracks(score, [melody])[0]
         if track is None:
             raise InputError("The score has no pitched notes, so there is no melody to harmonise.")
         held = self._perform(score, tracks=[track])
@@ -406,7 +405,7 @@ class ImprovNet(System):
         )[-1]
         new = {place: without_doubles(segment, tune[place]) for place, segment in enumerate(segments)}
         made = held.written(new, keep=True, name="harmony")
-        return Music(made, {"melody": names[track], "genre": genre, "passes": passes})
+        return Music(made, {"melody": score.tracks[track].name, "genre": genre, "passes": passes})
 
     def continue_(
         self,
@@ -424,7 +423,7 @@ class ImprovNet(System):
         genre = self._check(genre or self.vocabulary.genres[0])
         plain = self._perform(score)
         timeline = plain.timeline
-        last = math.ceil(float(timeline.tick_to_bar(float(score.end()))) - 1e-6)
+        last = timeline.n_bars
         begin, end = (
             1000 * float(timeline.tick_to_second(timeline.bar_to_tick(float(bar)))) for bar in (last, last + bars)
         )
@@ -454,14 +453,10 @@ class ImprovNet(System):
         genre = self._check(genre or self.vocabulary.genres[0])
         plain = self._perform(score)
         first, last = bars
-        count = math.ceil(float(plain.timeline.tick_to_bar(float(score.end()))) - 1e-6)
+        count = plain.timeline.n_bars
         if not 0 <= first < last <= max(count, 1):
             raise OptionError(f"There are no bars {first + 1} to {last}; the score has {count}.")
-        names = [track.name for track in score.tracks]
-        unknown = [name for name in tracks if name not in names]
-        if unknown:
-            raise OptionError(f"There is no track {unknown[0]!r}; the score has {', '.join(names)}.")
-        chosen = [number for number, name in enumerate(names) if name in tracks] or None
+        chosen = named_tracks(score, tracks) or None
         begin, end = (
             1000 * float(plain.timeline.tick_to_second(plain.timeline.bar_to_tick(float(bar)))) for bar in bars
         )

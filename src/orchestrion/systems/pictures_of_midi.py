@@ -19,6 +19,7 @@ from torch import Tensor
 
 from orchestrion.data.piece import Piece
 from orchestrion.errors import InputError, OptionError
+from orchestrion.media.score import named_tracks
 from orchestrion.nn.hourglass_transformer import HourglassTransformer, PictureCondition
 from orchestrion.paradigms import noise_levels
 from orchestrion.paradigms.edm import Edm
@@ -433,10 +434,7 @@ class PicturesOfMidi(System):
         mask = bar_mask(score, bars, columns, self.columns_per_quarter)
         if not mask.any():
             raise OptionError(f"Bars {bars[0] + 1} to {bars[1]} are not in the piece; name bars that it has.")
-        wanted = {name.strip().lower() for name in tracks}
-        named = [index for index, track in enumerate(score.tracks) if track.name.strip().lower() in wanted]
-        if missing := wanted - {score.tracks[index].name.strip().lower() for index in named}:
-            raise OptionError(f"The piece has no track {min(missing)!r}; name tracks that it has.")
+        named = named_tracks(score, tracks)
         canvas = self._canvas(score, mask, tracks=named or None)
         self._paint(canvas, repaint, 1, 100.0, None, seed, progress)
         return Music(canvas.finish(spread=True, tracks=named or None), self._report(canvas, repaint))

@@ -1,4 +1,8 @@
-"""Pictures of piano rolls to train on: random crops of pieces that begin on bar lines."""
+"""Pictures of piano rolls to train on: random crops of pieces that begin on bar lines.
+
+Crops end before their piece does, as those of long songs nearly always do: a network that often sees music stop lets
+it stop, the more so the more often a step is done again. Only where all pieces are shorter than a crop do they not.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +23,17 @@ BLACK = -1.0
 
 @dataclass(frozen=True, slots=True)
 class Roll:
-    """The notes of a piece on the grid, and the columns in which its bars begin."""
+    """The notes of a piece on the grid.
+
+    Attributes:
+        notes: in columns.
+        bars: columns in which a crop may begin: those of bars from which on the music fills it, or else the first.
+        whole: whether it can be filled.
+    """
 
     notes: Notes
     bars: np.ndarray
+    whole: bool
 
 
 class RollCrops:
@@ -59,10 +70,12 @@ class RollCrops:
             if not len(notes):
                 continue
             timeline = Timeline.from_score(piece.score)
-            starts = timeline.tick_to_quarter(timeline.bar_starts.astype(np.float64)) * columns_per_quarter
-            last = max(int(notes[-1, 0]) + 1 - columns // 2, 1)
-            bars = np.rint(starts).astype(int)
-            self.rolls.append(Roll(notes, bars[bars < last] if (bars < last).any() else bars[:1]))
+            borders = timeline.bar_to_tick(np.arange(timeline.n_bars + 1, dtype=np.float64))
+            bars = np.rint(timeline.tick_to_quarter(borders) * columns_per_quarter).astype(int)
+            whole = bars[bars <= bars[-1] - columns]
+            self.rolls.append(Roll(notes, whole if len(whole) else bars[:1], len(whole) > 0))
+        if any(roll.whole for roll in self.rolls):
+            self.rolls = [roll for roll in self.rolls if roll.whole]
 
     def __len__(self) -> int:
         return len(self.rolls)
@@ -70,7 +83,7 @@ class RollCrops:
     def draw(self, number: int, rng: np.random.Generator) -> Picture:
         """A crop of a roll."""
         roll = self.rolls[number]
-        start = int(rng.choice(roll.bars)) if len(roll.bars) else 0
+        start = int(rng.choice(roll.bars))
         notes = roll.notes
         near = (notes[:, 0] < start + self.columns) & (notes[:, 0] + notes[:, 1] > start)
         shift = int(rng.integers(-self.transpose, self.transpose + 1))
