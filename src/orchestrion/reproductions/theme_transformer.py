@@ -114,9 +114,9 @@ def run(
         method=(
             f"{len(tunes)} dance tunes in 4/4 of {COLLECTION} over blocks of their chords, of the training split, "
             f"themes marked by the bundled finder; three networks ({SMALL}) see the same {training_steps} batches. For "
-            f"{len(held_out)} tunes of the test split each writes {bars} bars, given the theme that returns most in the "
-            f"tune. Likeness is the mean of the {BEST} best cosines between the theme and phrases of two bars of what was "
-            "written, the first left out. All networks are far smaller and less trained than the paper's.",
+            f"{len(held_out)} tunes of the test split each writes {bars} bars, given the theme that returns most in "
+            f"the tune. Likeness is the mean of the {BEST} best cosines between the theme and phrases of two bars of "
+            "what was written, the first left out. All networks are far smaller and less trained than the paper's.",
             f"The finder: {melodies} random melodies of ten phrases, in four of which stand variants of one theme, "
             "moved along the scale and with another last length; F1 over beats, against the search for exact "
             "repetitions up to transposition.",
