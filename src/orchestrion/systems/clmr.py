@@ -358,7 +358,7 @@ class CLMR(System):
             lambda parameters: Lars(parameters, rate, weight_decay=self.weight_decay, quirks=self.quirks)
         ), warmup_cosine(min(warmup, steps // 2), steps, floor=0.0)
 
-    # Use --------------------------------------------------------------------------------------------------------------
+    # Tasks ------------------------------------------------------------------------------------------------------------
 
     @torch.inference_mode()
     def represent(self, windows: Float[np.ndarray, "windows samples"]) -> Float[np.ndarray, "windows features"]:

@@ -58,8 +58,6 @@ TOP_K = 50
 HARMONY_PASSES = 5
 VALIDATION_ITEMS = 24
 
-# System ---------------------------------------------------------------------------------------------------------------
-
 
 @register("improvnet")
 class ImprovNet(System):
@@ -182,6 +180,8 @@ class ImprovNet(System):
         ignore = None if self.quirks == "official" else 0
         counted = int((target != 0).sum()) if ignore == 0 else target.numel()
         return Loss(next_token_loss(logits, target, ignore=ignore), counted)
+
+    # Training ---------------------------------------------------------------------------------------------------------
 
     def stages(self, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
         """One stage on segments of pieces whose genre is known.
@@ -466,8 +466,6 @@ class ImprovNet(System):
         target = chosen[0] if chosen else None
         made = held.written(new, span=(round(begin), end), tracks=chosen, target=target)
         return Music(made, {"bars": [first + 1, last], "genre": genre})
-
-    # Passes -----------------------------------------------------------------------------------------------------------
 
     def _check(self, genre: str) -> str:
         if genre not in self.vocabulary.genres:

@@ -172,6 +172,8 @@ class MidiCaps(System):
         counted = tokens[:, 1:].numel() if ignore is None else int((tokens[:, 1:] != ignore).sum())
         return Loss(value, counted, {"tokens": counted})
 
+    # Training ---------------------------------------------------------------------------------------------------------
+
     def stages(self, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
         """Two stages on the compact tokens, with captions that are worded anew for each visit of a piece.
 
@@ -273,6 +275,8 @@ class MidiCaps(System):
             drop=drop,
             progress=progress,
         )
+
+    # Tasks ------------------------------------------------------------------------------------------------------------
 
     def generate(
         self,

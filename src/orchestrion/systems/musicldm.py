@@ -323,6 +323,8 @@ class MusicLDM(System):
         value = self.diffusion.loss(self.unet, latents * self.scale_factor, torch.where(kept, vectors, empty))
         return Loss(value, len(latents))
 
+    # Training ---------------------------------------------------------------------------------------------------------
+
     def stages(self, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
         """Autoencoder, small towers, a vocoder that learns, diffusion; see `systems.musicldm_training`.
 
@@ -397,6 +399,8 @@ class MusicLDM(System):
             heard = self.vectors_of_pictures(self.codec.decode_pictures(latents).to(self.device))
         scores = (heard @ vector.mT)[:, 0].tolist()
         return max(range(len(scores)), key=scores.__getitem__), scores
+
+    # Tasks ------------------------------------------------------------------------------------------------------------
 
     def generate(
         self,
@@ -519,8 +523,6 @@ class MusicLDM(System):
             low, high = most[name]
             if value is not None and not low <= value <= high:
                 raise OptionError(f"{name} is {value:g}; give a number from {low:g} to {high:g}.")
-
-    # Codec and vectors ------------------------------------------------------------------------------------------------
 
     def encode(self, audio: Audio, *, seed: int = 0, progress: Progress | None = None) -> Latents:
         """Means of the latents of each channel; the seed changes nothing."""

@@ -228,6 +228,8 @@ class PicturesOfMidi(System):
         """The weighted error of the denoised picture at drawn noise levels, stratified over the batch."""
         return Loss(self.edm.loss(self.network, x, condition), len(x))
 
+    # Training ---------------------------------------------------------------------------------------------------------
+
     def stages(self, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
         """One stage: AdamW at a constant rate, and an average of the weights.
 

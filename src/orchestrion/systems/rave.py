@@ -388,6 +388,8 @@ class RAVE(StreamingCodec, System):
         """Length of a crop."""
         return self.crop / self.rate
 
+    # Training ---------------------------------------------------------------------------------------------------------
+
     def stages(self, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
         """Two stages (section 3.1): representation, then adversarial fine-tuning of the decoder.
 
@@ -398,7 +400,7 @@ class RAVE(StreamingCodec, System):
 
         return stages(self, train, validation)
 
-    # Inference (section 3.3 and arXiv 2204.07064) -------------------------------------------------------------------
+    # Tasks (section 3.3 and arXiv 2204.07064) -------------------------------------------------------------------------
 
     def exported(self, latent_size: int | None = None, fidelity: float | None = None) -> int:
         """How many principal coordinates `encode` gives.

@@ -174,6 +174,8 @@ class Word2VecMusic(System):
         """Negative sampling over all pairs at once; `batch` is the counts of pairs and the noise."""
         return Loss(expected_negative_sampling(self.logits(), *batch, self.negatives))
 
+    # Training ---------------------------------------------------------------------------------------------------------
+
     def stages(self, train: Sequence[Piece], validation: Sequence[Piece]) -> list[Stage]:
         """One stage over all pieces. A vocabulary that is only a number is found in the training pieces first.
 
@@ -237,7 +239,7 @@ class Word2VecMusic(System):
         pairs = np.stack([stream[np.minimum(centres, last)], stream[np.clip(neighbours, 0, last)]], 1)
         return torch.from_numpy(pairs).to(self.device)
 
-    # Analysis and substitution (sections 4 and 5) ---------------------------------------------------------------------
+    # Tasks: analysis and substitution (sections 4 and 5) --------------------------------------------------------------
 
     def space(self) -> SliceSpace:
         """The vectors of the words, without that of unknown ones.
