@@ -146,6 +146,17 @@ def test_training_pictures():
     assert len({moved.draw(0, np.random.default_rng(seed)).tobytes() for seed in range(12)}) > 3
 
 
+def test_crops_end_before_their_piece_does():
+    sizes = {"columns": 48, "columns_per_quarter": 4, "lowest": 48, "pitches": 32, "transpose": 0}
+    long, short = Piece("a", score=tune(5)), Piece("b", score=tune(2))
+    crops = RollCrops([short, long], **sizes)
+    assert len(crops) == 1 and crops.rolls[0].bars.tolist() == [0, 16, 32]
+    for seed in range(8):
+        assert crops.draw(0, np.random.default_rng(seed))[:, -16:].any()
+    only = RollCrops([short], **sizes)  # better silence at the end than nothing to learn from
+    assert only.rolls[0].bars.tolist() == [0] and not only.rolls[0].whole
+
+
 def test_training_learns(model):
     torch.manual_seed(0)
     system = tiny(learning_rate=1e-2, drawn=False)
