@@ -6,6 +6,7 @@ import symusic
 
 from orchestrion.analysis.skeleton import Phrases, find_phrases, find_skeleton, rhythm_marks
 from orchestrion.analysis.skyline import Line, find_melody_track, melody_line
+from orchestrion.data.corpus import load_corpus
 from orchestrion.errors import OptionError
 
 
@@ -42,6 +43,22 @@ def test_the_track_of_the_tune():
     assert find_melody_track(score_of(("Melody", low), ("flute", high))) == 0
     assert find_melody_track(score_of(("drums", high))) is None
     assert len(melody_line(score_of(("drums", high)))) == 0
+
+
+def test_drones_and_repeated_chords_are_no_tunes():
+    tune = [(480 * beat, 480, 60 + beat % 5) for beat in range(16)]
+    drone = [(240 * step, 240, 84) for step in range(32)]
+    assert find_melody_track(score_of(("a", drone), ("b", tune))) == 1
+    assert find_melody_track(score_of(("a", drone))) == 0
+
+
+def test_tunes_without_a_name_are_found_in_arrangements():
+    right = []
+    for piece in load_corpus("compact", split="test", limit=150):
+        for track in piece.score.tracks:
+            track.name = ""
+        right.append(find_melody_track(piece.score) == piece.melody)
+    assert np.mean(right) > 0.85
 
 
 def test_a_pick_up_stands_before_a_bar_line():

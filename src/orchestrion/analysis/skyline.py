@@ -50,8 +50,8 @@ class Line:
 def find_melody_track(score: ScoreTick) -> int | None:
     """Index of the track that carries the tune; None without pitched notes.
 
-    The track named as one, else of those that have at least half as many notes as the busiest the one that lies
-    highest on average.
+    The track named as one, else of those whose highest notes change their pitch at least half as often as in any other
+    track the one that lies highest on average. Drones and repeated chords, of many notes, are no tunes.
     """
     tracks = [(index, track) for index, track in enumerate(score.tracks) if len(track.notes) and not track.is_drum]
     for name in NAMES:
@@ -60,9 +60,9 @@ def find_melody_track(score: ScoreTick) -> int | None:
                 return index
     if not tracks:
         return None
-    most = max(len(track.notes) for _, track in tracks)
-    busy = [(index, track) for index, track in tracks if 2 * len(track.notes) >= most]
-    return max(busy, key=lambda one: float(np.mean(one[1].notes.numpy()["pitch"])))[0]
+    moves = [int(np.count_nonzero(np.diff(skyline_of_track(track)[:, 2]))) for _, track in tracks]
+    moving = [one for one, count in zip(tracks, moves, strict=True) if 2 * count >= max(moves)]
+    return max(moving, key=lambda one: float(np.mean(one[1].notes.numpy()["pitch"])))[0]
 
 
 def skyline_of_track(track: TrackTick) -> Int[np.ndarray, "notes 3"]:
