@@ -108,7 +108,6 @@ class PicturesOfMidi(System):
             "sigma_max": 20.0,
             "sampler": "dpmpp_2m",
             "sampling_steps": 30,
-            "repaint": 1,
             "transpose": 5,
             "tracks": "two",
             "batch_size": 16,
