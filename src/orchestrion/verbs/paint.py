@@ -40,8 +40,8 @@ def paint(
             `paint_masks.SHAPES`).
         bars: the first and the last that a shape takes, counted from 1, as "9-12"; all by default.
         low, high: lowest and highest pitch of a shape, as MIDI numbers.
-        repaint: how often each step is done, to fit what is kept; more makes more notes with the published weights, and
-            fewer with the miniature.
+        repaint: how often each step is done, to fit what is kept; twice by default. More makes more notes with the
+            published weights, and fewer with the miniature.
         candidates, busy: of so many tries, the one is kept that has more notes than `busy` percent of them.
         how: as `editing.Making`; the system is "pictures_of_midi" by default.
 
