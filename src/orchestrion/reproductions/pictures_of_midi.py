@@ -205,9 +205,8 @@ def _report(seeds: Sequence[int], rows: list[dict[str, float]], budget: Budget, 
         f"its columns, for {budget.steps} steps of 16 crops, as many as let three seeds end in twenty minutes.",
         f"{budget.crops} held-out crops have their right half painted, {budget.sampling_steps} steps of the sampler "
         "of the preset (DPM-Solver++ 2M, of first order where a step is repeated), the same noise for each number of "
-        "repeats. The "
-        "overlap is the shared area of both histograms of pitch classes. For comparison: the true right half, that of "
-        "another crop, and samples that know nothing.",
+        "repeats. The overlap is the shared area of both histograms of pitch classes. For comparison: the true right "
+        "half, that of another crop, and samples that know nothing.",
         f"Shapes: bands of 13 semitones from pitch 48 to 84 on an empty canvas, {budget.shapes} pictures each. A mask "
         "lets notes begin nowhere else, so that the sign of ρ follows from the mask once there are enough notes.",
     )
