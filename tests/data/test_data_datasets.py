@@ -183,6 +183,19 @@ def vgmidi(root):
     (root / "labelled" / "vgmidi.csv").write_text(table)
 
 
+def vgmidi_curves(root):
+    for number in range(3):
+        write_midi(root / "labelled" / "midi" / f"S_NES_Game_{number}.mid")
+    drawn = {
+        f"piece{n}_{k}": {"musicianship": 3, "arousal": [n - 1] * 2, "valence": [0] * 2}
+        for n in range(3)
+        for k in range(4)
+    }
+    pieces = {f"piece{n}": {"name": "A", "midi": f"S_NES_Game_{n}.mid", "measures": 2, "duration": 9} for n in range(3)}
+    (root / "labelled" / "annotations").mkdir()
+    (root / "labelled" / "annotations" / "raw.json").write_text(json.dumps({"annotations": drawn, "pieces": pieces}))
+
+
 def yamaha_epiano(root):
     for name in ("2002/chan01.MID", "2002/chan02.MID", "2004/LeeA03.mid"):
         write_midi(root / name)
@@ -210,6 +223,7 @@ MAKERS = {
     "maestro": maestro,
     "slakh2100": slakh2100,
     "vgmidi": vgmidi,
+    "vgmidi_curves": vgmidi_curves,
     "yamaha_epiano": yamaha_epiano,
 }
 

@@ -1,5 +1,7 @@
 """Readers of VGMIDI, the Yamaha e-Piano Competition and ATEPP, on tiny folders in the published layouts."""
 
+import json
+
 import pytest
 import symusic
 
@@ -47,6 +49,61 @@ def test_hostile_vgmidi(tmp_path):
     (tmp_path / "data/x.csv").write_text(HEAD + "1,S,NES,Game,A,a.mid,1,loud\n")
     with pytest.raises(InputError, match="is no number"):
         load_dataset("vgmidi", tmp_path / "data")[0]
+
+
+def annotations(**changes):
+    """Five trained listeners who hear the arousal rise at half time, and seven others who hear nothing."""
+    trained = {"musicianship": 4, "arousal": [-0.5, -0.4, 0.6, 0.7], "valence": [0.2] * 4}
+    others = {"musicianship": 1, "arousal": [-0.9] * 4, "valence": [-0.9] * 4}
+    drawn = {f"piece0_{n}": {**(trained if n < 5 else others), **changes.get("listener", {})} for n in range(12)}
+    piece = {"name": "A Tune", "midi": "S_NES_Game_A.mid", "measures": 4, "duration": 4.0, **changes.get("piece", {})}
+    return json.dumps({"annotations": drawn, "pieces": {"piece0": piece, "piece1": {**piece, "midi": "gone.mid"}}})
+
+
+def test_vgmidi_curves(tmp_path):
+    table = tmp_path / "labelled/annotations/vgmidi_raw_1.json"
+    table.parent.mkdir(parents=True)
+    table.write_text(annotations())
+    score = symusic.Score(480)
+    score.tempos.append(symusic.Tempo(0, 120))
+    track = symusic.Track("", 0)
+    for number in range(8):
+        track.notes.append(symusic.Note(480 * number, 480, 60 + number, 80))
+    score.tracks.append(track)
+    (tmp_path / "labelled/midi").mkdir()
+    score.dump_midi(tmp_path / "labelled/midi/S_NES_Game_A.mid")
+    held = load_dataset("vgmidi_curves", tmp_path)
+    assert [piece.tags["arousal"] for piece in held] == [["low"], ["high"]]
+    first, second = held[0], held[1]
+    assert first.tags["valence"] == second.tags["valence"] == ["positive"] and first.title == "A Tune"
+    assert [note.pitch for note in first.score.tracks[0].notes] == [60, 61, 62, 63]
+    assert [(note.time, note.pitch) for note in second.score.tracks[0].notes][:2] == [(0, 64), (480, 65)]
+    assert first.split == second.split and second.score.tempos[0].qpm == 120
+    write_midi(tmp_path / "labelled/phrases/A_0.mid")
+    (tmp_path / "labelled/vgmidi.csv").write_text(HEAD + "1,S,NES,Game,A,phrases/A_0.mid,1,0\n")
+    assert load_dataset("vgmidi", tmp_path).entries[0].split == first.split
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "{",
+        annotations(piece={"measures": 0}),
+        annotations(piece={"duration": "long"}),
+        annotations(listener={"arousal": []}),
+        annotations(listener={"arousal": [0.1, None, 0.2, 0.3]}),
+        annotations(listener={"valence": "high"}),
+        annotations(listener={"musicianship": "much"}),
+    ],
+)
+def test_hostile_vgmidi_curves(tmp_path, text):
+    with pytest.raises(InputError, match="does not look like VGMIDI"):
+        load_dataset("vgmidi_curves", tmp_path)
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations/raw.json").write_text(text)
+    with pytest.raises(InputError, match="cannot be read as annotations"):
+        load_dataset("vgmidi_curves", tmp_path)
 
 
 def test_yamaha(tmp_path):

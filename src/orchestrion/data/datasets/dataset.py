@@ -21,6 +21,7 @@ MODULES = {
     "maestro": "maestro",
     "atepp": "atepp",
     "vgmidi": "vgmidi",
+    "vgmidi_curves": "vgmidi_curves",
     "yamaha_epiano": "yamaha_epiano",
     "slakh2100": "slakh2100",
     "essen": "essen",

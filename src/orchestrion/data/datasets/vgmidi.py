@@ -12,6 +12,8 @@ from orchestrion.errors import InputError
 
 COLUMNS = ("game", "piece", "midi", "valence", "arousal")
 PARTS = ("labelled", "unlabelled")
+SOURCE = "VGMIDI (Ferreira & Whitehead, ISMIR 2019), https://github.com/lucasnfe/vgmidi"
+LICENCE = "non-commercial (none is stated; the music belongs to the makers of the games)"
 KINDS = {"arousal": ("low", "high"), "valence": ("negative", "positive")}
 
 
@@ -22,8 +24,8 @@ class Vgmidi:
     split of the present version; all phrases of one piece share one of ours, and so do its versions without labels."""
 
     title: str = "VGMIDI"
-    source: str = "VGMIDI (Ferreira & Whitehead, ISMIR 2019), https://github.com/lucasnfe/vgmidi"
-    licence: str = "non-commercial (none is stated; the music belongs to the makers of the games)"
+    source: str = SOURCE
+    licence: str = LICENCE
     splits: tuple[str, ...] = SPLITS
 
     def find(self, folder: Path) -> list[Entry]:
