@@ -38,3 +38,13 @@ class MissingDependencyError(UserError):
 
 class WeightsError(UserError):
     """A weights file is missing, damaged, unsafe or of another shape than its network."""
+
+
+def check_choice(name: str, value: object, *known: object) -> None:
+    """Whether an argument has one of the values that are known.
+
+    Raises:
+        OptionError: it has not.
+    """
+    if value not in known:
+        raise OptionError(f"{name} is {value!r}; choose one of {', '.join(map(str, known))}.")

@@ -96,7 +96,7 @@ def test_files(tmp_path):
         ({"tiers": 4}, "1, 2 or 3 tiers, not 4"),
         ({"tiers": 3, "frame": 5}, "does not divide"),
         ({"tiers": 1}, "set elapsed to false"),
-        ({"quirks": "some"}, "must be 'none' or 'official'"),
+        ({"quirks": "some"}, "choose one of none, official"),
     ],
 )
 def test_sizes_that_make_no_network(arguments, said):

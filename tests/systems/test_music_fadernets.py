@@ -18,6 +18,7 @@ from orchestrion.representations.performance_events import EventVocabulary, Step
 from orchestrion.representations.segments import cut_segments
 from orchestrion.systems.music_fadernets import MusicFaderNets
 from orchestrion.systems.registry import load
+from orchestrion.training.fader_measures import settle_prior
 from orchestrion.training.fader_segments import FaderBatch, stand_in_arousal
 from orchestrion.training.stage import Share
 
@@ -255,7 +256,7 @@ def test_sliders_change_the_music_in_the_direction_asked(trained):
 def test_the_prior_ends_where_the_divergence_of_labels_is_least(trained):
     model = trained[0]
     data = model.data([Piece(f"p{n}", score=random_score(n)) for n in range(14)])
-    model.settle_prior(data)
+    settle_prior(model.network, data)
     assert sum(len(batch.labels) for batch in data.labelled(3)) == len(data.known)
     (batch,) = data.labelled(10_000)
     latents = model.network.encode(batch.events)

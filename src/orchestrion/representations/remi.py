@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestrion.errors import InputError, OptionError
+from orchestrion.errors import InputError, OptionError, check_choice
 from orchestrion.representations.remi_scores import Section, gather_notes, gather_tempos, nearest, sections, write_score
 
 SPECIALS = ("PAD", "BOS", "EOS", "MASK")
@@ -65,8 +65,7 @@ class RemiVocabulary:
         time_signatures: Sequence[tuple[int, int]] = TIME_SIGNATURES,
         quirks: str = "none",
     ) -> None:
-        if quirks not in ("none", "official"):
-            raise OptionError(f"quirks is {quirks!r}; it must be 'none' or 'official'.")
+        check_choice("quirks", quirks, "none", "official")
         if not 1 <= num_velocities <= 127 or num_tempos < 1 or (4, 4) not in time_signatures:
             raise OptionError("REMI needs 1 to 127 velocities, a tempo, and 4/4 among its time signatures.")
         self.quirks = quirks

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool
 
-from orchestrion.errors import OptionError
+from orchestrion.errors import check_choice
 from orchestrion.representations.theme_remi import BRIDGE, DURATION, KINDS, ON, VELOCITY, ThemeVocabulary
 
 TEMPO, POSITION, BAR, PHRASE_START, PHRASE_END, THEME_START, THEME_END = range(KINDS.index("Tempo"), len(KINDS))
@@ -47,8 +47,7 @@ class ThemeGrammar:
         first_label: int | None = None,
         quirks: str = "none",
     ) -> None:
-        if quirks not in ("none", "official"):
-            raise OptionError(f"quirks is {quirks!r}; it must be 'none' or 'official'.")
+        check_choice("quirks", quirks, "none", "official")
         self.vocabulary, self.official = vocabulary, quirks == "official"
         self.lengths = list(bar_lengths) or [vocabulary.positions]
         self.theme_bars = theme_bars

@@ -21,6 +21,7 @@ from orchestrion.reproductions.part_writing import part_writing
 from orchestrion.reproductions.report import Claim, Plot, Reproduction
 from orchestrion.systems.music_fadernets import MusicFaderNets
 from orchestrion.systems.registry import load
+from orchestrion.training.fader_measures import measured
 from orchestrion.training.fader_segments import FaderBatch, FaderData
 from orchestrion.training.stage import Share
 
@@ -67,7 +68,7 @@ def run(
     for number, seed in enumerate(seeds):
         for variant, changes in VARIANTS.items():
             model = trained(data, seed, {**changes, "training_steps": training_steps})
-            for name, value in model.measured(held_out).items():
+            for name, value in measured(model.network, held_out).items():
                 if name.startswith(("arousal", "events")):
                     note(f"{name}, {variant}", value)
             if variant != "one encoder":

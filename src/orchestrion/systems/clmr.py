@@ -24,7 +24,7 @@ from orchestrion.data.augment.clmr import clmr_chain
 from orchestrion.data.embeddings import Embeddings
 from orchestrion.data.piece import Piece
 from orchestrion.data.song_crops import Clip, HeldClip, SongCrops, grouped, recorded
-from orchestrion.errors import InputError, OptionError
+from orchestrion.errors import InputError, OptionError, check_choice
 from orchestrion.evaluation.views import view_figures
 from orchestrion.media.audio import Audio
 from orchestrion.media.audio_windows import audio_windows
@@ -146,13 +146,9 @@ class CLMR(System):
         quirks: str = "none",
     ) -> None:
         super().__init__()
-        for name, value, known in (
-            ("quirks", quirks, ("none", "official")),
-            ("version", version, ("v1", "v2")),
-            ("optimiser", optimiser, ("adam", "lars")),
-        ):
-            if value not in known:
-                raise OptionError(f"{name} is {value!r}; it must be {known[0]!r} or {known[1]!r}.")
+        check_choice("quirks", quirks, "none", "official")
+        check_choice("version", version, "v1", "v2")
+        check_choice("optimiser", optimiser, "adam", "lars")
         self.rate, self.temperature, self.version, self.by_song = rate, temperature, version, by_song
         self.batch_size, self.epochs, self.training_steps = batch_size, epochs, training_steps
         self.optimiser, self.learning_rate, self.weight_decay = optimiser, learning_rate, weight_decay

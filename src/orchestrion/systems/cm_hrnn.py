@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from orchestrion.errors import InputError, OptionError
+from orchestrion.errors import InputError, OptionError, check_choice
 from orchestrion.nn.event_network import EventNetwork
 from orchestrion.nn.hierarchical_rnn import TierStepper
 from orchestrion.paradigms.autoregressive import choose
@@ -135,8 +135,7 @@ class CMHRNN(System):
         quirks: str = "none",
     ) -> None:
         super().__init__()
-        if quirks not in ("none", "official"):
-            raise OptionError(f"quirks is {quirks!r}; it must be 'none' or 'official'.")
+        check_choice("quirks", quirks, "none", "official")
         if tiers not in (1, 2, 3):
             raise OptionError(f"CM-HRNN has 1, 2 or 3 tiers, not {tiers}.")
         if tiers == 3 and (big_frame % frame or big_frame < frame):

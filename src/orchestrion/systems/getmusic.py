@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from orchestrion.errors import InputError, OptionError
+from orchestrion.errors import InputError, OptionError, check_choice
 from orchestrion.nn.column_transformer import ColumnTransformer
 from orchestrion.paradigms.discrete_diffusion import DiffusionLoss, DiscreteDiffusion, TimeSample
 from orchestrion.paradigms.grid_reveal import GridReveal
@@ -155,8 +155,7 @@ class GETMusic(System):
         quirks: str = "none",
     ) -> None:
         super().__init__()
-        if quirks not in ("none", "official"):
-            raise OptionError(f"quirks is {quirks!r}; it must be 'none' or 'official'.")
+        check_choice("quirks", quirks, "none", "official")
         self.vocabulary = GetVocabulary.named(tokens, track_sizes)
         self.quirks = quirks
         self.window, self.source_weight = window, source_weight

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from orchestrion.analysis.self_similarity import strongest_borders
 from orchestrion.analysis.skyline import find_melody_track
-from orchestrion.errors import InputError, OptionError
+from orchestrion.errors import InputError, OptionError, check_choice
 from orchestrion.media.score import named_tracks
 from orchestrion.nn.bert import BertEncoderDecoder
 from orchestrion.nn.cache import keep_rows
@@ -151,8 +151,7 @@ class ImprovNet(System):
         quirks: str = "none",
     ) -> None:
         super().__init__()
-        if quirks not in ("none", "official"):
-            raise OptionError(f"quirks is {quirks!r}; it must be 'none' or 'official'.")
+        check_choice("quirks", quirks, "none", "official")
         self.vocabulary = PerformanceVocabulary(tuple(velocities), lowest, highest, step, segment, tuple(genres))
         self.encoder_length, self.decoder_length, self.context = encoder_length, decoder_length, context
         self.transpose, self.most_pieces, self.batch_size = transpose, most_pieces, batch_size

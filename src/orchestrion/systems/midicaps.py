@@ -21,7 +21,7 @@ from orchestrion.data.caption_vocabulary import caption_words
 from orchestrion.data.corpus import load_corpus
 from orchestrion.data.loader import LengthBatches
 from orchestrion.data.piece import Piece
-from orchestrion.errors import OptionError
+from orchestrion.errors import OptionError, check_choice
 from orchestrion.nn.cache import keep_rows
 from orchestrion.nn.text import T5Text, WordText
 from orchestrion.nn.text2midi_network import Text2MidiNetwork
@@ -125,10 +125,8 @@ class MidiCaps(System):
         quirks: str = "none",
     ) -> None:
         super().__init__()
-        if quirks not in ("none", "official"):
-            raise OptionError(f"quirks is {quirks!r}; it must be 'none' or 'official'.")
-        if vocabulary not in ("remi", "arrangement"):
-            raise OptionError(f"vocabulary is {vocabulary!r}; it must be 'remi' or 'arrangement'.")
+        check_choice("quirks", quirks, "none", "official")
+        check_choice("vocabulary", vocabulary, "remi", "arrangement")
         self.quirks, self.vocabulary_name = quirks, vocabulary
         self.arrangement = ArrangementVocabulary(_listed(genres, "genres")) if vocabulary == "arrangement" else None
         size = len(self.arrangement) if self.arrangement is not None else vocabulary_size or REMI_SIZE

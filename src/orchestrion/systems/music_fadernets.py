@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from orchestrion.errors import InputError, OptionError
+from orchestrion.errors import InputError, OptionError, check_choice
 from orchestrion.nn.fader_network import FaderNetwork
 from orchestrion.nn.mixture_prior import Gaussian
 from orchestrion.nn.segment_vae import Rollout
@@ -38,6 +38,7 @@ from orchestrion.systems.card import Card
 from orchestrion.systems.registry import register
 from orchestrion.systems.system import System
 from orchestrion.systems.tasks import Music, Progress
+from orchestrion.training.fader_measures import fader_ends, measured, settle_prior
 from orchestrion.training.fader_segments import FaderBatch, FaderData, training_segments
 from orchestrion.training.schedules import ramp
 from orchestrion.training.stage import Loss, Objective, Stage
@@ -166,10 +167,8 @@ class MusicFaderNets(System):
         quirks: str = "none",
     ) -> None:
         super().__init__()
-        if quirks not in ("none", "official"):
-            raise OptionError(f"quirks is {quirks!r}; it must be 'none' or 'official'.")
-        if grid not in ("performance", "sixteenths"):
-            raise OptionError(f"grid is {grid!r}; it must be 'performance' or 'sixteenths'.")
+        check_choice("quirks", quirks, "none", "official")
+        check_choice("grid", grid, "performance", "sixteenths")
         self.family, self.grid, self.quirks, self.longest = family, grid, quirks, longest
         self.vocabulary = EventVocabulary() if grid == "performance" else EventVocabulary(shifts=16, velocities=0)
         self.full_share, self.top_notes, self.ordered = full_share, top_notes, ordered
@@ -300,7 +299,7 @@ class MusicFaderNets(System):
             raise InputError("No piece has a segment of four beats that can be trained on; give other pieces.")
 
         def validate() -> dict[str, float]:
-            return self.measured(held_out if len(held_out) else data)
+            return measured(self.network, held_out if len(held_out) else data)
 
         objective = Objective(
             name="vae",
@@ -348,33 +347,6 @@ class MusicFaderNets(System):
         notes = segment.notes if self.grid == "sixteenths" else segment.timed
         return [*self.vocabulary.encode(notes), EOS]
 
-    @torch.no_grad()
-    def measured(self, data: FaderData) -> dict[str, float]:
-        """Share of events that are told rightly given those before, and order of the faders, on whole data."""
-        right, seen, faders, densities, classes = 0, 0, [], [], []  # classes: by each block, and by all together
-        for batch in data.all():
-            latents = self.network.encode(batch.events, batch.densities)
-            z = [one.mean for one in latents]
-            logits = self.network.decoder(batch.events, self.network.gather(z, batch.key, batch.densities))
-            counted = batch.events > 0
-            right += int((logits.argmax(-1) == batch.events)[counted].sum())
-            seen += int(counted.sum())
-            faders.append(self.network.faders(z))
-            densities.append(batch.densities)
-            if self.network.mixed:
-                logits = torch.stack(self.network.component_logits(z))
-                classes.append(torch.cat([logits, logits.sum(0, keepdim=True)]).argmax(-1) == batch.truth)
-        found = {"events right": right / max(seen, 1)}
-        for name, column in (("rhythm", RHYTHM), ("notes", NOTES)):
-            x, y = torch.cat(faders)[:, column], torch.cat(densities)[:, column]
-            if len(x) > 2:
-                found[f"correlation, {name}"] = float(torch.corrcoef(torch.stack([x, y]))[0, 1].nan_to_num())
-        if classes:
-            *blocks, together = torch.cat(classes, 1).float().mean(1).tolist()
-            found["arousal right"] = together
-            found |= {f"arousal right, block {n}": value for n, value in enumerate(blocks, 1)}
-        return found
-
     def measure_scale(self, data: FaderData) -> None:
         """Sets the deviations of the densities over the training segments, by which those of music are divided."""
         self.attribute_scale.copy_(data.scale)
@@ -382,31 +354,8 @@ class MusicFaderNets(System):
     def finish(self, data: FaderData) -> None:
         """What is set from whole data when training ends: the prior's means and the ends of the faders."""
         if self.network.mixed and self.quirks != "official":
-            self.settle_prior(data)
-        self.measure_range(data)
-
-    @torch.no_grad()
-    def settle_prior(self, data: FaderData) -> None:
-        """Sets the means of the components to where `labelled_kl` is least: at the means of the labelled latents.
-
-        Steps of the optimiser leave them elsewhere, as the loss of labels needs their direction alone: arousal would
-        move by a twentieth of what lies between calm and excited music.
-        """
-        latents = [(self.network.encode(batch.events, batch.densities), batch.labels) for batch in data.labelled()]
-        labels = torch.cat([told for _, told in latents if told is not None])
-        for block, prior in enumerate(self.network.mixtures):
-            means = torch.cat([held[block].mean for held, _ in latents])
-            for component in range(len(prior.mean)):
-                if (chosen := labels == component).any():
-                    prior.mean[component] = means[chosen].mean(0)
-
-    @torch.no_grad()
-    def measure_range(self, data: FaderData) -> None:
-        """Sets the ends of the faders: where all but one in two hundred training segments lie."""
-        means = [self.network.encode(batch.events, batch.densities) for batch in data.all()]
-        found = torch.cat([self.network.faders([one.mean for one in latents]) for latents in means])
-        ends = torch.quantile(found.float(), torch.tensor([0.005, 0.995], device=found.device), dim=0)
-        self.fader_range.copy_(ends.T)
+            settle_prior(self.network, data)
+        self.fader_range.copy_(fader_ends(self.network, data))
 
     # Sampling: faders (section 4.2) and arousal (section 5) -----------------------------------------------------------
 

@@ -24,7 +24,7 @@ from orchestrion.codecs.mel_codec import MelCodec
 from orchestrion.codecs.mel_vae import MelVae
 from orchestrion.codecs.vocoders import HiFiGan
 from orchestrion.data.caption_vocabulary import caption_words
-from orchestrion.errors import OptionError, PromptError
+from orchestrion.errors import OptionError, PromptError, check_choice
 from orchestrion.media.audio import Audio
 from orchestrion.media.loudness import at_safe_peak
 from orchestrion.nn.clap import Clap, SmallClap
@@ -211,14 +211,10 @@ class MusicLDM(System):
         quirks: str = "none",
     ) -> None:
         super().__init__()
-        for name, value, known in (
-            ("quirks", quirks, ("none", "official", "diffusers")),
-            ("clap", clap, ("laion", "small", "none")),
-            ("vocoder", vocoder, ("hifigan", "griffin_lim")),
-            ("mixup", mixup, ("none", "plain", "bam", "blm")),
-        ):
-            if value not in known:
-                raise OptionError(f"{name} is {value!r}; it must be one of {', '.join(known)}.")
+        check_choice("quirks", quirks, "none", "official", "diffusers")
+        check_choice("clap", clap, "laion", "small", "none")
+        check_choice("vocoder", vocoder, "hifigan", "griffin_lim")
+        check_choice("mixup", mixup, "none", "plain", "bam", "blm")
         self.quirks, self.rate, self.frames, self.dropout = quirks, sample_rate, frames, dropout
         self.sampling_steps, self.guidance, self.eta, self.candidates = sampling_steps, guidance, eta, candidates
         mel = MelSpectrogram(

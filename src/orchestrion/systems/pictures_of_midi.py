@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from orchestrion.data.piece import Piece
-from orchestrion.errors import InputError, OptionError
+from orchestrion.errors import InputError, OptionError, check_choice
 from orchestrion.media.score import named_tracks
 from orchestrion.nn.hourglass_transformer import HourglassTransformer, PictureCondition
 from orchestrion.paradigms import noise_levels
@@ -164,13 +164,9 @@ class PicturesOfMidi(System):
         quirks: str = "none",
     ) -> None:
         super().__init__()
-        for name, value, known in (
-            ("quirks", quirks, ("none", "official")),
-            ("tracks", tracks, ("all", "two")),
-            ("density", density, tuple(DENSITIES)),
-        ):
-            if value not in known:
-                raise OptionError(f"{name} is {value!r}; it must be one of {', '.join(known)}.")
+        check_choice("quirks", quirks, "none", "official")
+        check_choice("tracks", tracks, "all", "two")
+        check_choice("density", density, *DENSITIES)
         if lowest < 0 or pitches < 1 or lowest + pitches > PITCHES:
             raise OptionError(f"Pitches {lowest} to {lowest + pitches - 1} are not all within 0 to {PITCHES - 1}.")
         self.lowest, self.pitches, self.columns, self.stacked = lowest, pitches, columns, stacked

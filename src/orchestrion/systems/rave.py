@@ -22,7 +22,7 @@ from orchestrion.analysis.pqmf import Pqmf
 from orchestrion.codecs.block_stream import StreamingNetwork
 from orchestrion.codecs.codec import Latents
 from orchestrion.codecs.streaming_codec import StreamingCodec
-from orchestrion.errors import OptionError
+from orchestrion.errors import OptionError, check_choice
 from orchestrion.media.audio import Audio
 from orchestrion.nn.activations import activation
 from orchestrion.nn.adain import adaptive_norms, collecting, forget_styles
@@ -204,10 +204,10 @@ class RAVE(StreamingCodec, System):
         quirks: str = "none",
     ) -> None:
         super().__init__()
-        _choose("quirks", quirks, ("none", "official"))
-        _choose("layout", layout, ("headed", "residual"))
-        _choose("input", input, ("bands", "mel", "waveform"))
-        _choose("output", output, ("bands", "waveform"))
+        check_choice("quirks", quirks, "none", "official")
+        check_choice("layout", layout, "headed", "residual")
+        check_choice("input", input, "bands", "mel", "waveform")
+        check_choice("output", output, "bands", "waveform")
         self.rate, self.channels, self.quirks = rate, channels, quirks
         self.input, self.output, self.latent, self.noise_channels = input, output, latent, noise_channels
         self.pqmf = Pqmf(bands=bands, attenuation=attenuation, quirks=quirks)
@@ -549,8 +549,3 @@ class RAVE(StreamingCodec, System):
         x = nn.functional.pad(rows, (0, -rows.shape[1] % self.ratio))[None].to(self.device)
         with collecting(whose, self.encoder, self.decoder):
             self.decoded(self.point(x))
-
-
-def _choose(name: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
-        raise OptionError(f"{name} is {value!r}; choose one of {', '.join(known)}.")

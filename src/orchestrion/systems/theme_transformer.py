@@ -18,7 +18,7 @@ from torch import Tensor
 
 from orchestrion.data.loader import LengthBatches
 from orchestrion.data.piece import Piece
-from orchestrion.errors import InputError, OptionError
+from orchestrion.errors import InputError, OptionError, check_choice
 from orchestrion.nn.sliding_context import SlidingContext
 from orchestrion.nn.theme_network import ThemeNetwork
 from orchestrion.paradigms.autoregressive import next_token_loss, released_nucleus, sample
@@ -128,14 +128,10 @@ class ThemeTransformer(System):
         quirks: str = "none",
     ) -> None:
         super().__init__()
-        for name, value, known in (
-            ("quirks", quirks, ("none", "official")),
-            ("source", source, ("encoder", "prompt")),
-            ("attention", attention, ("parallel", "sequential")),
-            ("accompaniment", accompaniment, ("notes", "chords")),
-        ):
-            if value not in known:
-                raise OptionError(f"{name} is {value!r}; it must be {known[0]!r} or {known[1]!r}.")
+        check_choice("quirks", quirks, "none", "official")
+        check_choice("source", source, "encoder", "prompt")
+        check_choice("attention", attention, "parallel", "sequential")
+        check_choice("accompaniment", accompaniment, "notes", "chords")
         self.quirks, self.source, self.context, self.accompaniment = quirks, source, context, accompaniment
         self.transpose, self.learning_rate, self.lowest_rate = transpose, learning_rate, lowest_rate
         self.training_steps, self.warmup, self.batch_tokens = training_steps, warmup, batch_tokens
