@@ -1,5 +1,7 @@
 """Small Tunes Transformer: tokens, what its conditions do, skeletons kept, the same again, and what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from orchestrion.analysis.skyline import melody_line
 from orchestrion.data.piece import Piece
 from orchestrion.errors import InputError, OptionError
 from orchestrion.evaluation.phrasing import skeleton_recall
-from orchestrion.representations.phrase_notes import PhraseNotes, line_of, line_score
+from orchestrion.representations.phrase_notes import REST, PhraseNotes, line_of, line_score
 from orchestrion.systems.registry import load
 from orchestrion.systems.small_tunes_transformer import SmallTunesTransformer
 from orchestrion.theory.keys import Key
@@ -41,6 +43,19 @@ def test_every_skeleton_note_is_kept(tiny):
     assert (made.start[1:] == (made.start + made.length)[:-1]).all()
     soft = write(tiny, tokens, hard=False)
     assert not soft.kept.any() and skeleton_recall(line_of(soft, metre=(4, 4)), line.select(tokens.kept)) < 1
+
+
+def test_a_phrase_ends_after_its_last_skeleton_note(tiny):
+    _, tokens = tune()
+    final = int(tokens.start[tokens.kept & (tokens.phrase == 3)].max())
+    short = replace(tokens, length=np.where(tokens.start == final, 2, tokens.length))
+    for seed in range(4):
+        made = write(tiny, short, seed=seed)
+        after = made.start > final
+        assert (made.pitch[after] == REST).all() and made.length[after].sum() == 128 - final - 2
+        assert made.phrase_stop.tolist() == [32, 64, 96, 128]
+    long = write(tiny, short, stops=(32, 64, 96, final + 2 + 48))  # three bars are no breath
+    assert (long.pitch[long.start > final] != REST).any()
 
 
 def test_the_tenth_is_the_first(tiny):

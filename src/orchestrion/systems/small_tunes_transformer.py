@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
 MOST_TUNES, HELD_OUT = 6000, 64
 MOST_BARS = 512
+WHOLE = 16  # sixteenths
 
 
 @register("small_tunes_transformer")
@@ -223,7 +224,8 @@ class SmallTunesTransformer(System):
         Args:
             skeleton: tokens of which those `kept` are to be passed through.
             begin: sixteenth at which the first phrase begins.
-            hard: reach every skeleton note at its time and take it as it is; else it is only heeded.
+            hard: reach every skeleton note at its time and take it as it is, and breathe after the last of a phrase
+                where less than a whole note is left; else it is only heeded.
         """
         bar = skeleton.bar
         kept = np.flatnonzero(skeleton.kept)
@@ -236,6 +238,7 @@ class SmallTunesTransformer(System):
         now, last, phrase_start = begin, (-1, -1), begin
         for phrase, stop in enumerate(stops):
             phrase_start = now
+            final = max((onset for onset in onsets if now <= onset < stop), default=stop)
             while now < stop:
                 if len(rows) >= self.max_length:
                     raise InputError(f"The tune is longer than {self.max_length} notes; ask for fewer bars.")
@@ -251,7 +254,9 @@ class SmallTunesTransformer(System):
                 border = next((onset for onset in onsets if onset > now), stop)
                 room = min(border, stop) - now
                 draws = torch.rand(2, 1, generator=generator).to(self.device)
-                if now in forced:
+                if now > final and stop - now < WHOLE:
+                    pitch, length = REST, stop - now
+                elif now in forced:
                     index = forced[now]
                     pitch, length = int(skeleton.pitch[index]), min(int(skeleton.length[index]), room)
                 else:
