@@ -70,6 +70,7 @@ class ImprovNet(System):
         encoder_layers, decoder_layers, encoder_length, decoder_length: of each.
         context: most segments to either side, in training.
         transpose: farthest shift in training, in semitones.
+        no_right_share: of training segments that are shown nothing of what follows, as when a piece is continued.
         most_pieces: that are trained on.
         batch_size, training_steps, learning_rate, warmup, weight_decay: of the training.
         precision: "float32" or "bfloat16".
@@ -141,6 +142,7 @@ class ImprovNet(System):
         decoder_length: int = 512,
         context: int = 5,
         transpose: int = 12,
+        no_right_share: float = 0.1,
         most_pieces: int = 100_000,
         batch_size: int = 12,
         training_steps: int = 318_000,
@@ -154,7 +156,8 @@ class ImprovNet(System):
         check_choice("quirks", quirks, "none", "official")
         self.vocabulary = PerformanceVocabulary(tuple(velocities), lowest, highest, step, segment, tuple(genres))
         self.encoder_length, self.decoder_length, self.context = encoder_length, decoder_length, context
-        self.transpose, self.most_pieces, self.batch_size = transpose, most_pieces, batch_size
+        self.transpose, self.no_right_share = transpose, no_right_share
+        self.most_pieces, self.batch_size = most_pieces, batch_size
         self.training_steps, self.learning_rate, self.warmup = training_steps, learning_rate, warmup
         self.weight_decay, self.precision, self.quirks = weight_decay, precision, quirks
         self.network = BertEncoderDecoder(
@@ -229,6 +232,7 @@ class ImprovNet(System):
             decoder_length=self.decoder_length,
             context=self.context,
             transpose=self.transpose,
+            no_right_share=self.no_right_share,
             most=self.most_pieces,
         )
 

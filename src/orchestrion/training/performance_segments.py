@@ -26,7 +26,6 @@ from orchestrion.representations.performance_tokens import (
     to_segments,
 )
 
-NO_RIGHT = 0.1  # share of items without right context
 STEP = 16  # tokens: a batch of one of few lengths finds its kernels ready
 JITTER = 12.0  # ms, standard deviation of onsets, so that scores sound played
 TAGS = {
@@ -62,6 +61,7 @@ class PerformanceSegments:
         encoder_length, decoder_length: most tokens.
         context: most segments to either side.
         transpose: farthest shift in semitones.
+        no_right_share: of items without right context.
         most: pieces that are read at most.
     """
 
@@ -74,9 +74,11 @@ class PerformanceSegments:
         decoder_length: int,
         context: int,
         transpose: int,
+        no_right_share: float = 0.1,
         most: int = 100_000,
     ) -> None:
         self.vocabulary, self.context, self.transpose = vocabulary, context, transpose
+        self.no_right_share = no_right_share
         self.encoder_length, self.decoder_length = encoder_length, decoder_length
         self.pieces: list[tuple[str, list[list[Item]]]] = []
         for number in range(len(pieces)):
@@ -119,7 +121,7 @@ class PerformanceSegments:
         segments[place] = segments[place][:most]
         name = chance.choice(list(CORRUPTIONS))
         before, after = chance.randint(1, self.context), chance.randint(1, self.context)
-        if chance.random() < NO_RIGHT:
+        if chance.random() < self.no_right_share:
             after = 0
         spoiled = corrupt(name, segments[place], chance, genre=genre)
         tokens = fit_context(segments, place, spoiled, before=before, after=after, most=self.encoder_length)
