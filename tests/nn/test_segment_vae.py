@@ -3,24 +3,29 @@
 import pytest
 import torch
 
+from orchestrion.nn import segment_vae
 from orchestrion.nn.segment_vae import SEVERAL, EventDecoder, SequenceEncoder
 
 
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("more", [0, 2])
 @pytest.mark.parametrize("items", [1, SEVERAL, SEVERAL + 2])
-def test_encoding_is_that_of_torch(items):
+def test_encoding_is_that_of_torch(items, more, packed, monkeypatch):
+    monkeypatch.setattr(segment_vae, "packs", lambda: packed)
     torch.manual_seed(0)
-    encoder, x = SequenceEncoder(inputs=7, hidden=12, latent=5), torch.randn(items, 9, 7)
-    slow = encoder(x)
+    encoder = SequenceEncoder(inputs=7 + more, hidden=12, latent=5)
+    symbols, beside = torch.randint(7, (items, 9)), torch.randn(items, more) if more else None
+    slow = encoder(symbols, beside)
     with torch.inference_mode():
-        fast = encoder(x)
+        fast = encoder(symbols, beside)
     torch.testing.assert_close(fast.mean, slow.mean, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(fast.scale, slow.scale, rtol=1e-5, atol=1e-6)
     with torch.no_grad():
         for weight in encoder.gru.parameters():
             weight.mul_(2)  # what is kept of the weights must not outlive them
-        moved = encoder(x)
+        moved = encoder(symbols, beside)
     assert (moved.mean - slow.mean).abs().max() > 1e-2
-    torch.testing.assert_close(moved.mean, encoder(x).mean, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(moved.mean, encoder(symbols, beside).mean, rtol=1e-5, atol=1e-6)
 
 
 def test_many_are_written_as_each_alone():

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from orchestrion.nn.cache import KeyValueCache
+from orchestrion.nn.derived import Derived
+from orchestrion.nn.packed_linear import Linear, linear
 from orchestrion.nn.positions import apply_rotary
 
 
@@ -86,8 +88,8 @@ class SelfAttention(nn.Module):
             raise ValueError(f"width {width} is not a multiple of {num_heads} heads")
         self.num_heads = num_heads
         self.dropout = dropout
-        self.to_qkv = nn.Linear(width, 3 * width, bias=bias)
-        self.to_out = nn.Linear(width, width, bias=bias)
+        self.to_qkv = Linear(width, 3 * width, bias=bias)
+        self.to_out = Linear(width, width, bias=bias)
 
     def forward(
         self,
@@ -124,15 +126,16 @@ class CrossAttention(nn.Module):
         self.dropout = dropout
         self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
         self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
-        self.out_proj = nn.Linear(width, width)
+        self.out_proj = Linear(width, width)
         nn.init.xavier_uniform_(self.in_proj_weight)
+        self._packed_q, self._packed_kv = Derived(), Derived()
 
     def project_memory(
         self, memory: Float[Tensor, "batch memory width"]
     ) -> tuple[Float[Tensor, "batch heads memory head_dim"], Float[Tensor, "batch heads memory head_dim"]]:
         """Keys and values of the memory: computed once and kept while decoding."""
         width = memory.shape[-1]
-        packed = functional.linear(memory, self.in_proj_weight[width:], self.in_proj_bias[width:])
+        packed = linear(memory, self.in_proj_weight[width:], self.in_proj_bias[width:], self._packed_kv)
         keys, values = (split_heads(part, self.num_heads) for part in packed.chunk(2, dim=-1))
         return keys, values
 
@@ -145,7 +148,8 @@ class CrossAttention(nn.Module):
     ) -> Float[Tensor, "batch time width"]:
         """Attends to a projected memory. `mask` is True where the memory is real (not padding)."""
         width = x.shape[-1]
-        q = split_heads(functional.linear(x, self.in_proj_weight[:width], self.in_proj_bias[:width]), self.num_heads)
+        q = linear(x, self.in_proj_weight[:width], self.in_proj_bias[:width], self._packed_q)
+        q = split_heads(q, self.num_heads)
         real = mask[:, None, None, :] if mask is not None else None
         dropout = self.dropout if self.training else 0.0
         out = attend(q, keys, values, mask=real, dropout=dropout)

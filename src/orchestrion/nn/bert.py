@@ -10,6 +10,7 @@ from torch.nn import functional
 from orchestrion.nn.cache import LayerCache
 from orchestrion.nn.decoder import Decoder, DecoderLayer
 from orchestrion.nn.encoder import Encoder
+from orchestrion.nn.packed_linear import Linear
 
 NORM_EPS = 1e-12
 PAD = 0
@@ -118,9 +119,9 @@ class BertDecoder(nn.Module):
             for _ in range(num_layers)
         ]
         self.decoder = Decoder(layers, width=width, final_norm=False)
-        self.transform = nn.Linear(width, width)
+        self.transform = Linear(width, width)
         self.transform_norm = nn.LayerNorm(width, eps=NORM_EPS)
-        self.output = nn.Linear(width, vocabulary_size)
+        self.output = Linear(width, vocabulary_size)
 
     def forward(
         self,

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from orchestrion.nn.encoder import Encoder, band_mask
+from orchestrion.nn.packed_linear import Linear
 from orchestrion.nn.positions import timestep_features
 
 TIME_FEATURES = 128
@@ -63,7 +64,7 @@ class ColumnTransformer(nn.Module):
         self.time = nn.Sequential(nn.Linear(TIME_FEATURES, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
         self.norm = nn.LayerNorm(column, eps=1e-12)
         self.dropout = nn.Dropout(dropout)
-        self.columns_in = nn.Sequential(nn.Linear(column, width), nn.SiLU(), nn.Linear(width, width))
+        self.columns_in = nn.Sequential(Linear(column, width), nn.SiLU(), Linear(width, width))
         self.encoder = Encoder(
             width=width,
             num_layers=num_layers,
@@ -72,7 +73,7 @@ class ColumnTransformer(nn.Module):
             max_length=max_columns,
             dropout=dropout,
         )
-        self.columns_out = nn.Sequential(nn.Linear(width, column), nn.SiLU(), nn.Linear(column, column))
+        self.columns_out = nn.Sequential(Linear(width, column), nn.SiLU(), Linear(column, column))
         self.head_bias = nn.Parameter(torch.zeros(classes))
         nn.init.normal_(self.tokens.weight, std=embedding**-0.5)
         if quiet_start:

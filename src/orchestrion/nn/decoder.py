@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from orchestrion.nn.attention import CrossAttention, SelfAttention
 from orchestrion.nn.cache import KeyValueCache, LayerCache
+from orchestrion.nn.packed_linear import Linear
 from orchestrion.nn.stepping import can_step, gather, step
 
 
@@ -52,8 +53,8 @@ class DecoderLayer(nn.Module):
         self.norm_first = norm_first
         self.self_attn = self_attention or SelfAttention(width=width, num_heads=num_heads, dropout=dropout)
         self.multihead_attn = CrossAttention(width=width, num_heads=num_heads, dropout=dropout)
-        self.linear1 = nn.Linear(width, feed_forward)
-        self.linear2 = nn.Linear(feed_forward, width)
+        self.linear1 = Linear(width, feed_forward)
+        self.linear2 = Linear(feed_forward, width)
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width, eps=norm_eps) for _ in range(3))
         self.activation = activation(activation_name)
         self.dropout = nn.Dropout(dropout)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from orchestrion.nn.attention import attend, merge_heads, split_heads
+from orchestrion.nn.packed_linear import Linear
 from orchestrion.nn.positions import apply_rotary, rotary_table
 
 
@@ -34,11 +35,11 @@ class EncoderLayer(nn.Module):
             raise ValueError(f"width {width} is not a multiple of {num_heads} heads")
         self.num_heads = num_heads
         self.dropout = nn.Dropout(dropout)
-        self.to_qkv = nn.Linear(width, 3 * width)
-        self.to_out = nn.Linear(width, width)
+        self.to_qkv = Linear(width, 3 * width)
+        self.to_out = Linear(width, width)
         self.attention_norm = nn.LayerNorm(width, eps=norm_eps)
-        self.expand = nn.Linear(width, feed_forward)
-        self.contract = nn.Linear(feed_forward, width)
+        self.expand = Linear(width, feed_forward)
+        self.contract = Linear(feed_forward, width)
         self.output_norm = nn.LayerNorm(width, eps=norm_eps)
 
     def forward(

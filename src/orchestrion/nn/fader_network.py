@@ -96,11 +96,8 @@ class FaderNetwork(nn.Module):
         self, events: Int[Tensor, "batch time"], densities: Float[Tensor, "batch 2"] | None = None
     ) -> list[Gaussian]:
         """The Gaussian of each block; `densities` (rhythm, notes) are read by the family "cvae" alone."""
-        x = functional.one_hot(events, self.events).to(self.decoder.out.weight.dtype)
-        if self.family == "cvae":
-            assert densities is not None
-            x = torch.cat([x, densities[:, None].expand(-1, x.shape[1], -1)], -1)
-        return [encoder(x) for encoder in self.encoders]
+        more = densities if self.family == "cvae" else None
+        return [encoder(events, more) for encoder in self.encoders]
 
     def gather(
         self,

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from orchestrion.nn.attention import CrossAttention, SelfAttention
 from orchestrion.nn.cache import KeyValueCache, LayerCache
 from orchestrion.nn.decoder import activation
+from orchestrion.nn.packed_linear import Linear
 from orchestrion.nn.positions import sinusoidal_table
 
 Memory = tuple[Float[Tensor, "batch heads memory head_dim"], Float[Tensor, "batch heads memory head_dim"]]
@@ -54,8 +55,8 @@ class GatedDecoderLayer(nn.Module):
         self.multihead_attn = (
             None if attention == "self" else CrossAttention(width=width, num_heads=num_heads, dropout=dropout)
         )
-        self.linear1 = nn.Linear(width, feed_forward)
-        self.linear2 = nn.Linear(feed_forward, width)
+        self.linear1 = Linear(width, feed_forward)
+        self.linear2 = Linear(feed_forward, width)
         self.norm1, self.norm3 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.norm2 = nn.LayerNorm(width) if attention == "sequential" else None
         self.activation = activation(activation_name)

@@ -29,6 +29,7 @@ from orchestrion.nn.grid_attention import (
     join_windows,
     place_and_scale,
 )
+from orchestrion.nn.packed_linear import Linear
 from orchestrion.nn.planar_convolution import plainly
 
 Tokens = Float[Tensor, "batch height width channels"]
@@ -92,8 +93,8 @@ class GatedFeedForward(nn.Module):
 
     def __init__(self, width: int, inner: int, *, dropout: float) -> None:
         super().__init__()
-        self.up = nn.Linear(width, 2 * inner, bias=False)
-        self.down = nn.Linear(inner, width, bias=False)
+        self.up = Linear(width, 2 * inner, bias=False)
+        self.down = Linear(inner, width, bias=False)
         self.dropout = nn.Dropout(dropout)
         nn.init.zeros_(self.down.weight)
 
@@ -124,9 +125,9 @@ class GridAttention(nn.Module):
         if width % head_dim:
             raise ValueError(f"width {width} is not a multiple of heads of {head_dim}")
         self.head_dim, self.kind, self.window, self.shift = head_dim, kind, window, shift
-        self.to_qkv = nn.Linear(width, 3 * width, bias=False)
+        self.to_qkv = Linear(width, 3 * width, bias=False)
         self.scale = nn.Parameter(torch.full((width // head_dim,), 10.0))
-        self.to_out = nn.Linear(width, width, bias=False)
+        self.to_out = Linear(width, width, bias=False)
         self.dropout = nn.Dropout(dropout)
         nn.init.zeros_(self.to_out.weight)
 
@@ -193,7 +194,7 @@ class Merge(nn.Module):
     def __init__(self, width: int, merged: int, block: Sequence[int]) -> None:
         super().__init__()
         self.block = (int(block[0]), int(block[1]))
-        self.linear = nn.Linear(width * self.block[0] * self.block[1], merged, bias=False)
+        self.linear = Linear(width * self.block[0] * self.block[1], merged, bias=False)
 
     def forward(self, x: Tokens) -> Float[Tensor, "batch fewer_rows fewer_columns merged"]:
         """[batch, rows, columns, width] → one token a block."""
@@ -207,7 +208,7 @@ class Split(nn.Module):
     def __init__(self, merged: int, width: int, block: Sequence[int], *, skip: bool) -> None:
         super().__init__()
         self.block = (int(block[0]), int(block[1]))
-        self.linear = nn.Linear(merged, width * self.block[0] * self.block[1], bias=False)
+        self.linear = Linear(merged, width * self.block[0] * self.block[1], bias=False)
         self.share = nn.Parameter(torch.full((1,), 0.5)) if skip else None
 
     def forward(self, x: Float[Tensor, "batch fewer_rows fewer_columns merged"], skip: Tokens | None = None) -> Tokens:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -12,16 +13,18 @@ from torch.nn import functional
 
 from orchestrion.nn.derived import Derived
 from orchestrion.nn.mixture_prior import Gaussian
+from orchestrion.nn.packed_linear import few_rows, packs, turned
 from orchestrion.nn.planar_convolution import plainly
 
-SEVERAL = 3  # items from which products with turned weights are the faster ones on a CPU
+SEVERAL = 3  # items from which products with packed or turned weights are the faster ones on a CPU
 
 
 class SequenceEncoder(nn.Module):
-    """A bidirectional GRU whose last states give a Gaussian; exp of the second projection is its standard deviation.
+    """A bidirectional GRU that reads symbols as one-hot vectors, and whose last states give a Gaussian; exp of the
+    second projection is its standard deviation.
 
     Args:
-        inputs: width of a step.
+        inputs: symbols, and numbers that stand beside each.
         hidden: of each direction.
         latent: dimensions.
     """
@@ -31,27 +34,46 @@ class SequenceEncoder(nn.Module):
         self.gru = nn.GRU(inputs, hidden, batch_first=True, bidirectional=True)
         self.mean = nn.Linear(2 * hidden, latent)
         self.log_scale = nn.Linear(2 * hidden, latent)
-        self._own = Derived()
+        self._own, self._tables, self._kept = Derived(), [Derived(), Derived()], [Derived(), Derived()]
 
-    def forward(self, x: Float[Tensor, "batch time inputs"]) -> Gaussian:
-        """Of each item; padding is read like any step, as published."""
-        several = plainly(x) and len(x) >= SEVERAL
-        last = self._last(x) if several else self.gru(x)[1].transpose(0, 1).flatten(1)
+    def forward(self, symbols: Int[Tensor, "batch time"], more: Float[Tensor, "batch more"] | None = None) -> Gaussian:
+        """Of each item; padding is read like any step, as published.
+
+        Args:
+            more: numbers that stand beside every symbol.
+        """
+        width = 0 if more is None else more.shape[1]
+        classes = self.gru.input_size - width
+        if not plainly(self.mean.weight):
+            x = functional.one_hot(symbols, classes).to(self.mean.weight.dtype)
+            if more is not None:
+                x = torch.cat([x, more[:, None].expand(-1, x.shape[1], -1)], -1)
+            last = self.gru(x)[1].transpose(0, 1).flatten(1)
+            return Gaussian(self.mean(last), self.log_scale(last).exp())
+        given = []
+        for (weight, _, bias, _), table in zip(self.gru.all_weights, self._tables, strict=True):
+            looked_up = functional.embedding(symbols, table(weight, turned)[:classes]) + bias
+            given.append(looked_up if more is None else looked_up + (more @ weight[:, classes:].t())[:, None])
+        last = self._last(given[0], given[1].flip(1))
         return Gaussian(self.mean(last), self.log_scale(last).exp())
 
-    def _last(self, x: Float[Tensor, "batch time inputs"]) -> Float[Tensor, "batch two_hidden"]:
-        """Last states of both directions, which go side by side: torch's GRU reads weights the slow way round and
-        takes one direction after the other."""
-        directions = self.gru.all_weights
-        own = self._own.of(
-            [weights[1] for weights in directions], lambda: torch.stack([w[1].t() for w in directions]).contiguous()
-        )
-        own_bias = torch.stack([weights[3] for weights in directions])[:, None]
-        onward, back = (functional.linear(x, weights[0], weights[2]) for weights in directions)
-        given = torch.stack([onward, back.flip(1)]).unbind(2)
-        state = x.new_zeros(2, len(x), self.gru.hidden_size)
-        for step in given:
-            state = gru_step(step, torch.baddbmm(own_bias, state, own), state)
+    def _last(
+        self, onward: Float[Tensor, "batch time gates"], back: Float[Tensor, "batch time gates"]
+    ) -> Float[Tensor, "batch two_hidden"]:
+        """Last states of both directions from what the input adds to their gates."""
+        (_, own, _, own_bias), (_, own_back, _, own_bias_back) = self.gru.all_weights
+        steps = torch.stack([onward, back]).unbind(2)
+        state = onward.new_zeros(2, len(onward), self.gru.hidden_size)
+        if len(onward) >= SEVERAL and not packs():  # both directions side by side
+            both = self._own.of([own, own_back], lambda: torch.stack([own.t(), own_back.t()]).contiguous())
+            bias = torch.stack([own_bias, own_bias_back])[:, None]
+            for step in steps:
+                state = gru_step(step, torch.baddbmm(bias, state, both), state)
+        else:
+            products = _products((own, own_back), (own_bias, own_bias_back), self._kept, len(onward))
+            for step in steps:
+                added = torch.stack([product(one) for product, one in zip(products, state, strict=True)])
+                state = gru_step(step, added, state)
         return state.transpose(0, 1).flatten(1)
 
 
@@ -155,12 +177,12 @@ class EventDecoder(nn.Module):
         classes = self.classes
         first_in, first_own, first_in_bias, first_own_bias = self.first.all_weights[0]
         second_in, second_own, second_in_bias, second_own_bias = self.second.all_weights[0]
-        weights = [first_own, second_in, second_own, self.out.weight]
-        product = functional.linear
-        if len(z) >= SEVERAL and plainly(z):
-            weights = [kept(weight, _turned) for kept, weight in zip(self._kept, weights, strict=True)]
-            product = _product
-        first_own, second_in, second_own, out = weights
+        from_first, into_second, from_second, out = _products(
+            (first_own, second_in, second_own, self.out.weight),
+            (first_own_bias, second_in_bias, second_own_bias, self.out.bias),
+            self._kept,
+            len(z) if plainly(z) else 1,
+        )
         table = first_in[:, :classes].t().contiguous()
         fixed = functional.linear(z, first_in[:, classes:], first_in_bias)
         h1 = self.start(z)
@@ -170,14 +192,10 @@ class EventDecoder(nn.Module):
         rows = torch.arange(len(z), device=z.device)
         kept: list[Tensor] = []
         for step in range(steps):
-            h1 = gru_step(table[event] + fixed, product(h1, first_own, first_own_bias), h1)
+            h1 = gru_step(table[event] + fixed, from_first(h1), h1)
             h2 = h1 if h2 is None else h2
-            h2 = gru_step(
-                product(h1, second_in, second_in_bias),
-                product(h2, second_own, second_own_bias),
-                h2,
-            )
-            logits = product(h2, out, self.out.bias)
+            h2 = gru_step(into_second(h1), from_second(h2), h2)
+            logits = out(h2)
             if keep_log_probs:
                 kept.append(logits.log_softmax(-1))
             event = logits.argmax(-1) if choose is None else choose(logits)
@@ -191,12 +209,15 @@ class EventDecoder(nn.Module):
         return Rollout(ids, torch.stack(kept, 1) if keep_log_probs else None)
 
 
-def _turned(weight: Tensor) -> Tensor:
-    return weight.t().contiguous()
-
-
-def _product(x: Tensor, turned: Tensor, bias: Tensor) -> Tensor:
-    return torch.addmm(bias, x, turned)
+def _products(
+    weights: Sequence[Tensor], biases: Sequence[Tensor], kept: Sequence[Derived], rows: int
+) -> list[Callable[[Tensor], Tensor]]:
+    """What the steps of a loop multiply with, in the order that is read fastest for so many rows."""
+    if rows < SEVERAL:
+        return [
+            partial(functional.linear, weight=weight, bias=bias) for weight, bias in zip(weights, biases, strict=True)
+        ]
+    return [few_rows(weight, bias, own) for weight, bias, own in zip(weights, biases, kept, strict=True)]
 
 
 def gru_step(

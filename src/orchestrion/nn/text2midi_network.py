@@ -13,6 +13,7 @@ from orchestrion.errors import OptionError
 from orchestrion.nn.attention import SelfAttention, merge_heads
 from orchestrion.nn.cache import LayerCache
 from orchestrion.nn.decoder import Decoder, DecoderLayer
+from orchestrion.nn.packed_linear import Linear
 from orchestrion.nn.positions import rotary_table, sinusoidal_table
 
 
@@ -89,7 +90,7 @@ class Text2MidiNetwork(nn.Module):
             for _ in range(num_layers)
         ]
         self.decoder = Decoder(layers, width=width)
-        self.projection = nn.Linear(width, vocabulary_size)
+        self.projection = Linear(width, vocabulary_size)
         self.dropout = nn.Dropout(dropout)
         if positions == "rotary":
             self.register_buffer("rotary", rotary_table(max_length, width // num_heads), persistent=False)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from orchestrion.nn.cache import LayerCache
 from orchestrion.nn.encoder import Encoder
 from orchestrion.nn.gated_decoder import GatedDecoder
+from orchestrion.nn.packed_linear import Linear
 from orchestrion.nn.positions import sinusoidal_table
 
 
@@ -71,7 +72,7 @@ class ThemeNetwork(nn.Module):
             dropout=dropout,
             max_length=max_length,
         )
-        self.head = nn.Linear(width, vocabulary_size)
+        self.head = Linear(width, vocabulary_size)
         self.dropout = nn.Dropout(dropout)
         self.register_buffer("theme_table", sinusoidal_table(max_length, width, start=encoder_offset), persistent=False)
         for part in (self.encoder, self.decoder):
