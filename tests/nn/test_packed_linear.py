@@ -45,6 +45,14 @@ def test_it_follows_its_weight(packs):
     assert list(layer.state_dict()) == ["weight", "bias"]
 
 
+def test_parametrised_weights_are_never_kept(packs):
+    layer, x = torch.nn.utils.parametrizations.weight_norm(Linear(600, 600)), torch.randn(4, 600)
+    with torch.no_grad():
+        for _ in range(3):
+            layer.parametrizations.weight.original0.mul_(2)
+            torch.testing.assert_close(layer(x), functional.linear(x, layer.weight, layer.bias))
+
+
 def test_gradients_flow(packs):
     layer, x = Linear(600, 600), torch.randn(4, 600)
     with torch.no_grad():

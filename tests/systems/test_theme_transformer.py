@@ -174,7 +174,7 @@ def test_mistakes_are_told_in_a_sentence(score):
     import symusic
 
     for change in ({"quirks": "x"}, {"source": "x"}, {"attention": "x"}, {"accompaniment": "x"}):
-        with pytest.raises(OptionError, match="must be"):
+        with pytest.raises(OptionError, match="choose one of"):
             tiny(**change)
     with pytest.raises(OptionError, match="at least 1"):
         tiny().develop(score, bars=0)

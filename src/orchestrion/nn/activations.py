@@ -7,8 +7,10 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from orchestrion.errors import OptionError
+from orchestrion.nn.planar_convolution import plainly
 
 Activation = Callable[[int], nn.Module]
 """Channels → module."""
@@ -77,3 +79,8 @@ def modified_sigmoid(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     The exponent is 2.3, as RAVE rounds ln 10.
     """
     return 2 * torch.sigmoid(x) ** 2.3 + 1e-7
+
+
+def gelu_of(x: Tensor) -> Tensor:
+    """GELU of a tensor that nobody reads afterwards: without gradient it is written over, which spares the memory."""
+    return torch.ops.aten.gelu_(x) if plainly(x) else functional.gelu(x)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -9,7 +11,7 @@ from torch.nn import functional
 
 from orchestrion.nn.cache import KeyValueCache
 from orchestrion.nn.derived import Derived
-from orchestrion.nn.packed_linear import Linear, linear
+from orchestrion.nn.packed_linear import Linear, linear, projection
 from orchestrion.nn.positions import apply_rotary
 
 
@@ -129,6 +131,11 @@ class CrossAttention(nn.Module):
         self.out_proj = Linear(width, width)
         nn.init.xavier_uniform_(self.in_proj_weight)
         self._packed_q, self._packed_kv = Derived(), Derived()
+
+    def query_projection(self) -> Callable[[Tensor], Tensor]:
+        """What makes queries; see `packed_linear.projection`."""
+        width = self.in_proj_weight.shape[1]
+        return projection(self.in_proj_weight[:width], self.in_proj_bias[:width], self._packed_q)
 
     def project_memory(
         self, memory: Float[Tensor, "batch memory width"]

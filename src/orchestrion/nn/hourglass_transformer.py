@@ -29,7 +29,7 @@ from orchestrion.nn.grid_attention import (
     join_windows,
     place_and_scale,
 )
-from orchestrion.nn.packed_linear import Linear
+from orchestrion.nn.packed_linear import Linear, packs
 from orchestrion.nn.planar_convolution import plainly
 
 Tokens = Float[Tensor, "batch height width channels"]
@@ -108,7 +108,11 @@ class GatedFeedForward(nn.Module):
         size = max(INNER_NUMBERS // self.up.out_features, 1)
         for part, place in zip(rows.split(size), made.split(size), strict=True):
             value, gate = self.up(part).chunk(2, -1)
-            torch.mm(self.dropout(functional.gelu(gate).mul_(value)), self.down.weight.t(), out=place)
+            inner = self.dropout(functional.gelu(gate).mul_(value))
+            if packs():
+                place.copy_(self.down(inner))
+            else:
+                torch.mm(inner, self.down.weight.t(), out=place)
         return made.view(x.shape)
 
 

@@ -19,7 +19,8 @@ from torch.nn import functional
 from orchestrion.nn.derived import Derived
 from orchestrion.nn.planar_convolution import plainly
 
-LARGE = 1 << 18  # entries of a weight from which packing pays: the call itself takes 20 µs longer
+LARGE = 1 << 18  # entries of a weight from which packing pays for two rows: the call itself takes 20 µs longer
+MUCH = 1 << 24  # products of numbers from which it pays for any weight
 ROWS = 8  # that weights are packed for; as fast for any other number
 
 
@@ -31,7 +32,13 @@ class Linear(nn.Linear):
         self._packed = Derived()
 
     def forward(self, input: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
+        if "weight" not in self._parameters:  # parametrised: made anew at every call
+            return super().forward(input)
         return linear(input, self.weight, self.bias, self._packed)
+
+    def projection(self) -> Callable[[Tensor], Tensor]:
+        """See `projection`."""
+        return projection(self.weight, self.bias, self._packed)
 
 
 def linear(
@@ -40,11 +47,20 @@ def linear(
     bias: Float[Tensor, " outputs"] | None,
     kept: Derived,
 ) -> Float[Tensor, "*batch outputs"]:
-    """`functional.linear`. Of several rows and a large weight, without gradient, `kept` holds the weight packed."""
-    if weight.numel() < LARGE or not plainly(x) or x.numel() <= x.shape[-1] or not packs():
+    """`functional.linear`. Where much is multiplied, without gradient, `kept` holds the weight packed."""
+    rows = x.shape[:-1].numel()
+    small = weight.numel() < LARGE and rows * weight.numel() < MUCH
+    if small or rows == 1 or not plainly(x) or not packs():
         return functional.linear(x, weight, bias)
     packed = kept(weight, _pack)
     return torch.ops.mkldnn._linear_pointwise(x.contiguous(), packed, bias, "none", [], "")
+
+
+def projection(weight: Tensor, bias: Tensor | None, kept: Derived) -> Callable[[Tensor], Tensor]:
+    """x → `linear(x, …)` for one row or a few, without looking at small weights again at every call."""
+    if weight.numel() < LARGE or not packs():
+        return functools.partial(functional.linear, weight=weight, bias=bias)
+    return functools.partial(linear, weight=weight, bias=bias, kept=kept)
 
 
 def few_rows(
@@ -89,6 +105,5 @@ def _maker() -> str:
 
 
 def _vendor(told: str) -> str:
-    return next(
-        (line for line in told.splitlines() if line.startswith("vendor_id")), "Intel, for want of a better guess"
-    )
+    """The line that names the maker; Intel where none does, as nothing is gained there."""
+    return next((line for line in told.splitlines() if line.startswith("vendor_id")), "Intel")

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Complex, Float
 from torch import Tensor
-from torch.nn.functional import gelu, linear, scaled_dot_product_attention, silu
+from torch.nn.functional import gelu, scaled_dot_product_attention, silu
 
 from orchestrion.nn.attention import SelfAttention
 from orchestrion.nn.cache import LayerCache
@@ -22,16 +22,19 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"ReLU": torch.relu, "GELU
 _TYPES = (torch.float32, torch.float64)  # complex numbers, for rotations, exist in these
 
 
+Projection = Callable[[Tensor], Tensor]
+
+
 @dataclass(frozen=True, slots=True)
 class StepWeights:
-    """A layer's weights: (weight, bias) of each projection, (weight, bias, epsilon) of each norm."""
+    """What a layer multiplies with, and (weight, bias, epsilon) of each norm."""
 
-    qkv: tuple[Tensor, Tensor | None]
-    out: tuple[Tensor, Tensor | None]
-    query: tuple[Tensor, Tensor]
-    memory_out: tuple[Tensor, Tensor | None]
-    expand: tuple[Tensor, Tensor | None]
-    contract: tuple[Tensor, Tensor | None]
+    qkv: Projection
+    out: Projection
+    query: Projection
+    memory_out: Projection
+    expand: Projection
+    contract: Projection
     norms: tuple[tuple[Tensor, Tensor, float], ...]
     activation: Callable[[Tensor], Tensor]
     norm_first: bool
@@ -43,15 +46,14 @@ def gather(layer: Any) -> StepWeights | None:
     own, cross = layer.self_attn, layer.multihead_attn
     if type(own) is not SelfAttention:
         return None
-    width = own.to_out.weight.shape[0]
     norms = (layer.norm1, layer.norm2, layer.norm3)
     return StepWeights(
-        qkv=(own.to_qkv.weight, own.to_qkv.bias),
-        out=(own.to_out.weight, own.to_out.bias),
-        query=(cross.in_proj_weight[:width], cross.in_proj_bias[:width]),
-        memory_out=(cross.out_proj.weight, cross.out_proj.bias),
-        expand=(layer.linear1.weight, layer.linear1.bias),
-        contract=(layer.linear2.weight, layer.linear2.bias),
+        qkv=own.to_qkv.projection(),
+        out=own.to_out.projection(),
+        query=cross.query_projection(),
+        memory_out=cross.out_proj.projection(),
+        expand=layer.linear1.projection(),
+        contract=layer.linear2.projection(),
         norms=tuple((norm.weight, norm.bias, norm.eps) for norm in norms),
         activation=_ACTIVATIONS[type(layer.activation).__name__],
         norm_first=layer.norm_first,
@@ -112,22 +114,22 @@ def _layer(
     one, two, three = w.norms
 
     h = torch.layer_norm(x, shape, *one) if w.norm_first else x
-    qkv = linear(h, *w.qkv).view(batch, 3, w.heads, -1)
+    qkv = w.qkv(h).view(batch, 3, w.heads, -1)
     if turn is not None:  # a pair of channels is a complex number: to rotate is to multiply
         torch.view_as_complex(qkv.view(batch, 3, w.heads, -1, 2)).narrow(1, 0, 2).mul_(turn)
     keys, values = cache.own.append_step(qkv.narrow(1, 1, 2))
     out = scaled_dot_product_attention(qkv.select(1, 0).unsqueeze(2), keys, values)
-    x = linear(out.view(flat), *w.out).add_(x)
+    x = w.out(out.view(flat)).add_(x)
     if not w.norm_first:
         x = torch.layer_norm(x, shape, *one)
 
     h = torch.layer_norm(x, shape, *two) if w.norm_first else x
-    query = linear(h, *w.query).view(batch, w.heads, 1, -1)
+    query = w.query(h).view(batch, w.heads, 1, -1)
     out = scaled_dot_product_attention(query, cache.memory_keys, cache.memory_values, attn_mask=bias)
-    x = linear(out.view(flat), *w.memory_out).add_(x)
+    x = w.memory_out(out.view(flat)).add_(x)
     if not w.norm_first:
         x = torch.layer_norm(x, shape, *two)
 
     h = torch.layer_norm(x, shape, *three) if w.norm_first else x
-    x = linear(w.activation(linear(h, *w.expand)), *w.contract).add_(x)
+    x = w.contract(w.activation(w.expand(h))).add_(x)
     return x if w.norm_first else torch.layer_norm(x, shape, *three)
