@@ -26,7 +26,7 @@ from orchestrion.training.fader_measures import measured
 from orchestrion.training.fader_segments import FaderData, stand_in_arousal, training_segments
 from orchestrion.training.stage import Share
 
-UNLABELLED = 20_000
+UNLABELLED, LABELLED = 20_000, 1013  # the latter as the paper has them
 
 
 def segments(model: MusicFaderNets, pieces: Sequence[Piece], most: int = UNLABELLED) -> list:
@@ -75,7 +75,7 @@ def main() -> None:
     told = {split: [] for split in ("train", "validation", "test")}
     for piece in load_dataset("vgmidi_curves", args.folder):
         told[piece.split].append(piece)
-    labelled = segments(shipped, told["train"])
+    labelled = segments(shipped, told["train"], LABELLED)
     asked = segments(shipped, [*told["validation"], *told["test"]])
     held_out = held(shipped, asked)
     truth = held_out.truth
