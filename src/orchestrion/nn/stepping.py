@@ -17,6 +17,7 @@ from torch.nn.functional import gelu, scaled_dot_product_attention, silu
 
 from orchestrion.nn.attention import SelfAttention
 from orchestrion.nn.cache import LayerCache
+from orchestrion.nn.packed_linear import LARGE, packs
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"ReLU": torch.relu, "GELU": gelu, "SiLU": silu}
 _TYPES = (torch.float32, torch.float64)  # complex numbers, for rotations, exist in these
@@ -125,7 +126,7 @@ def _layer(
 
     h = torch.layer_norm(x, shape, *two) if w.norm_first else x
     query = w.query(h).view(batch, w.heads, 1, -1)
-    out = scaled_dot_product_attention(query, cache.memory_keys, cache.memory_values, attn_mask=bias)
+    out = _look_up(query, cache.memory_keys, cache.memory_values, bias)
     x = w.memory_out(out.view(flat)).add_(x)
     if not w.norm_first:
         x = torch.layer_norm(x, shape, *two)
@@ -133,3 +134,17 @@ def _layer(
     h = torch.layer_norm(x, shape, *three) if w.norm_first else x
     x = w.contract(w.activation(w.expand(h))).add_(x)
     return x if w.norm_first else torch.layer_norm(x, shape, *three)
+
+
+def _look_up(
+    query: Float[Tensor, "batch heads 1 head_dim"],
+    keys: Float[Tensor, "batch heads memory head_dim"],
+    values: Float[Tensor, "batch heads memory head_dim"],
+    bias: Float[Tensor, "batch 1 1 memory"] | None,
+) -> Float[Tensor, "batch heads 1 head_dim"]:
+    """Attention of one step. Two plain products read a long memory a sixth faster than the fused kernel does on an
+    EPYC; elsewhere that was not measured."""
+    if keys.numel() < LARGE or not packs():
+        return scaled_dot_product_attention(query, keys, values, attn_mask=bias)
+    scores = (query * query.shape[-1] ** -0.5) @ keys.transpose(-2, -1)
+    return (scores if bias is None else scores.add_(bias)).softmax(-1) @ values
