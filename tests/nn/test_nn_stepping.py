@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from torch.nn import functional
 
+from orchestrion.nn import stepping
 from orchestrion.nn.cache import keep_rows
 from orchestrion.nn.decoder import Decoder, DecoderLayer
 from orchestrion.nn.positions import rotary_table
@@ -42,6 +44,22 @@ def test_steps_equal_the_modules(batch, rotary, norm_first, activation):
         turn = rotary[:, at : at + 1] if rotary is not None else None
         assert can_step(x[:, at : at + 1], caches)
         torch.testing.assert_close(model(x[:, at : at + 1], None, mask, turn, caches), whole[:, at : at + 1])
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@torch.no_grad()
+def test_a_long_memory_is_read_by_plain_products(masked, monkeypatch):
+    monkeypatch.setattr(stepping, "packs", lambda: True)
+    query = torch.randn(2, 4, 1, 32)
+    keys, values = torch.randn(2, 2, 4, stepping.LARGE // 128, 32)
+    bias = torch.zeros(2, 1, 1, keys.shape[2])
+    bias[1, ..., 100:] = -torch.inf
+    for length in (keys.shape[2], 40):  # above and below the bound
+        memory = (keys[:, :, :length], values[:, :, :length])
+        part = bias[..., :length] if masked else None
+        found = stepping._look_up(query, *memory, part)
+        expected = functional.scaled_dot_product_attention(query, *memory, attn_mask=part)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 @torch.no_grad()
