@@ -273,8 +273,10 @@ def test_tempo_changes_and_pitch_stays(factor):
     assert loudest_frequency(longer[0]) == pytest.approx(500, rel=0.01)
     both = stretch(np.concatenate([sound, -sound]), factor, RATE)
     np.testing.assert_allclose(both[0], -both[1], atol=1e-6)  # channels move alike
-    out = TimeStretch(RATE).apply(tone(500), torch.tensor([1 / factor]))[0, 0].numpy()
-    np.testing.assert_allclose(out[: min(len(out), longer.shape[1])], longer[0, : len(out)])
+    tempo = torch.tensor([1 / factor])
+    out = TimeStretch(RATE).apply(tone(500), tempo)[0, 0].numpy()
+    same = stretch(sound, 1 / tempo.item(), RATE)[0]  # single precision may place a segment elsewhere
+    np.testing.assert_allclose(out[: min(len(out), len(same))], same[: len(out)])
     assert stretch(sound[:, :50], 2.0, RATE).shape == (1, 100)  # too short to search in
 
 
