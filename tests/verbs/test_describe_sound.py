@@ -169,5 +169,5 @@ def test_instruments_follow_what_plays(tmp_path) -> None:
         heard[name] = found
     assert "organ" in heard["organ"]["instruments"] and "organ" in heard["organ"]["caption"]
     assert "organ" not in heard["piano"]["instruments"]
-    # Which family a lone tune on a piano is taken for depends on the machine; that it is another one does not.
+    # This lone, high tune on a piano was heard as a piano on one machine and as a pipe on another.
     assert heard["piano"]["instruments"] != heard["organ"]["instruments"]
