@@ -20,11 +20,11 @@ import torch
 from orchestrion.data.corpus import load_corpus
 from orchestrion.data.datasets import load_dataset
 from orchestrion.data.piece import Piece
+from orchestrion.reproductions.music_fadernets import fit
 from orchestrion.systems.music_fadernets import MusicFaderNets
 from orchestrion.systems.registry import load
 from orchestrion.training.fader_measures import measured
 from orchestrion.training.fader_segments import FaderData, stand_in_arousal, training_segments
-from orchestrion.training.stage import Share
 
 UNLABELLED, LABELLED = 20_000, 1013  # the latter as the paper has them
 
@@ -45,23 +45,6 @@ def held(model: MusicFaderNets, found: Sequence) -> FaderData:
     )  # fmt: skip
 
 
-def train(model: MusicFaderNets, data: FaderData, steps: int, seed: int) -> None:
-    """The stage of the system, without log and checkpoints."""
-    optimiser = torch.optim.Adam(model.parameters(), lr=model.learning_rate)
-    model.measure_scale(data)
-    model.train()
-    for step in range(steps):
-        torch.manual_seed(1000 * seed + step)
-        for group in optimiser.param_groups:
-            group["lr"] = model.learning_rate * (model.last_learning_rate / model.learning_rate) ** (step / steps)
-        optimiser.zero_grad()
-        model.loss(data.batch(step, Share())).value.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-    model.eval()
-    model.finish(data)
-
-
 def main() -> None:
     """Prints a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -75,6 +58,7 @@ def main() -> None:
     told = {split: [] for split in ("train", "validation", "test")}
     for piece in load_dataset("vgmidi_curves", args.folder):
         told[piece.split].append(piece)
+    print(f"phrases: {sum(map(len, told.values()))} of {len({p.title for ps in told.values() for p in ps})} titles")
     labelled = segments(shipped, told["train"], LABELLED)
     asked = segments(shipped, [*told["validation"], *told["test"]])
     held_out = held(shipped, asked)
@@ -91,8 +75,8 @@ def main() -> None:
         rights = []
         for seed in args.seeds:
             torch.manual_seed(seed)
-            model = MusicFaderNets.from_preset("mini", **changes)
-            train(model, held(model, [*unlabelled, *labelled]), args.steps, seed)
+            model = MusicFaderNets.from_preset("mini", training_steps=args.steps, **changes)
+            fit(model, held(model, [*unlabelled, *labelled]), seed)
             rights.append(measured(model.network, held(model, asked))["arousal right"])
         each = ", ".join(f"{right:.3f}" for right in rights)
         print(f"{name}, labels of listeners, {args.steps} steps: {np.mean(rights):.3f} ({each})")

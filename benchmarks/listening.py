@@ -30,6 +30,7 @@ from orchestrion.data.audio_tags import multi_hot
 from orchestrion.data.corpus import load_corpus
 from orchestrion.media.audio import Audio, read_audio
 from orchestrion.media.score import read_score
+from orchestrion.media.soundfont import shipped_soundfont
 from orchestrion.media.timeline import Timeline
 from orchestrion.systems.listeners.beats import BeatListener
 from orchestrion.systems.listeners.chords import ChordListener
@@ -80,9 +81,9 @@ def _as_mir_eval(spans: Sequence[ChordSpan]) -> tuple[np.ndarray, list[str]]:
     return np.array([[span.start, span.end] for span in spans]), [span.chord.harte() for span in spans]
 
 
-def measure(count: int, folder: Path) -> dict[str, dict[str, float]]:
+def measure(count: int, folder: Path, soundfont: Path) -> dict[str, dict[str, float]]:
     """Mean scores by listener."""
-    factory = clip_factory(load_corpus("compact", split="test"), seed=SEED)
+    factory = clip_factory(load_corpus("compact", split="test"), seed=SEED, soundfont=soundfont)
     clips = [factory.clip(index) for index in range(count)]
     beats, chords, tags = (
         kind.load(path) if (path := folder / kind.bundled().name).is_file() else None
@@ -183,13 +184,14 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=100)
     parser.add_argument("--folder", type=Path, default=WEIGHTS, help="weights of the listeners")
     parser.add_argument("--recordings", type=Path, help="songs with charts of their beats, instead of clips")
+    parser.add_argument("--soundfont", type=Path, default=shipped_soundfont(), help="that plays the clips")
     parser.add_argument("--write", action="store_true", help="put the table into the report")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     if options.recordings is not None:
         print(measure_recordings(options.recordings, options.folder))
         return
-    found = table(measure(options.clips, options.folder))
+    found = table(measure(options.clips, options.folder, options.soundfont))
     print(found)
     if options.write:
         text = REPORT.read_text()

@@ -27,7 +27,8 @@ from orchestrion.data.corpus import load_corpus
 from orchestrion.errors import InputError
 from orchestrion.evaluation.tagging import tagging_scores
 from orchestrion.media.audio import Audio, read_audio
-from orchestrion.systems.listeners.clips import HeardClips, clip_factory, hear_clips
+from orchestrion.media.soundfont import shipped_soundfont
+from orchestrion.systems.listeners.clips import HeardClips, hear_in_turn
 from orchestrion.systems.listeners.front_ends import RATE, MelFrontEnd, PitchFrontEnd, levelled
 from orchestrion.systems.listeners.tags import CLIP, KINDS, TagListener, best_threshold
 from orchestrion.systems.listeners.train import tag_probabilities
@@ -164,9 +165,9 @@ def _stretch(audio: Audio, share: float) -> torch.Tensor:
     return torch.from_numpy(levelled(np.resize(piece, length)))[None]
 
 
-def heard(split: str, count: int, seed: int) -> HeardClips:
-    """Rendered clips of a part of the corpus."""
-    return hear_clips(clip_factory(load_corpus("compact", split=split), seed=seed, seconds=CLIP), range(count))
+def heard(split: str, count: int, seed: int, soundfonts: Sequence[str | Path]) -> HeardClips:
+    """Rendered clips of a part of the corpus, played by several SoundFonts in turn."""
+    return hear_in_turn(load_corpus("compact", split=split), count, soundfonts=soundfonts, seed=seed, seconds=CLIP)
 
 
 def report(result: Mapping[str, Mapping[str, Mapping[str, str]]]) -> str:
@@ -186,15 +187,16 @@ def main() -> None:
     parser.add_argument("--held", type=int, default=200, help="clips that its thresholds are set on")
     parser.add_argument("--test", type=int, default=200)
     parser.add_argument("--weights", type=Path, help="of the listener; those that ship by default")
+    parser.add_argument("--soundfonts", nargs="+", default=["shipped"], help='files, or "shipped"')
     parser.add_argument("--sounds", type=Path, nargs="*", default=(), help="folders of recordings")
     options = parser.parse_args()
-    sets = {"rendered": heard("test", options.test, TEST_SEED)}
+    fonts = [shipped_soundfont() if name == "shipped" else Path(name) for name in options.soundfonts]
+    sets = {f"rendered, {font.name}": heard("test", options.test, TEST_SEED, [font]) for font in fonts}
     if options.sounds:
         sets["recordings"] = recordings(options.sounds)
     listener = TagListener.load(options.weights)
-    print(
-        report(compare(heard("train", options.train, 0), heard("validation", options.held, HELD_SEED), sets, listener))
-    )
+    train, held = heard("train", options.train, 0, fonts), heard("validation", options.held, HELD_SEED, fonts)
+    print(report(compare(train, held, sets, listener)))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,14 @@ import sys
 import pytest
 from jaxtyping import install_import_hook
 
+from orchestrion.media.soundfont import shipped_soundfont
+
 # Test processes beside one another would each start as many threads as there are cores, and wait for each other.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A SoundFont of the machine would sound otherwise than the one that everybody has.
+os.environ["ORCHESTRION_SOUNDFONT"] = str(shipped_soundfont())
 
 # The floors whose functions take tensors; elsewhere annotations name types that are imported for type checkers only.
 install_import_hook(

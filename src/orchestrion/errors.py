@@ -41,10 +41,10 @@ class WeightsError(UserError):
 
 
 def check_choice(name: str, value: object, *known: object) -> None:
-    """Whether an argument has one of the values that are known.
+    """Refuses an argument that has none of the known values.
 
     Raises:
-        OptionError: it has not.
+        OptionError: as said.
     """
     if value not in known:
         raise OptionError(f"{name} is {value!r}; choose one of {', '.join(map(str, known))}.")

@@ -84,6 +84,29 @@ def test_vgmidi_curves(tmp_path):
     assert load_dataset("vgmidi", tmp_path).entries[0].split == first.split
 
 
+def first_feelings(folder, text):
+    (folder / "annotations").mkdir(exist_ok=True)
+    (folder / "annotations/raw.json").write_text(text)
+    write_midi(folder / "S_NES_Game_A.mid")
+    return [entry.facts.feeling["arousal"] for entry in load_dataset("vgmidi_curves", folder).entries]
+
+
+def test_which_listeners_of_vgmidi_count(tmp_path):
+    held = json.loads(annotations())
+    assert first_feelings(tmp_path, json.dumps(held)) == ["low", "high"]
+    for number in range(3, 5):  # two trained ones are too few, so that all count
+        held["annotations"][f"piece0_{number - 3}"]["musicianship"] = 2
+        held["annotations"][f"piece0_{number}"]["musicianship"] = 1
+    held["annotations"]["piece0_2"]["musicianship"] = 3
+    assert first_feelings(tmp_path, json.dumps(held)) == ["low"]
+
+
+def test_a_curve_that_is_a_bar_longer(tmp_path):
+    held = json.loads(annotations())
+    held["annotations"]["piece0_0"]["arousal"].append(-1.0)
+    assert first_feelings(tmp_path, json.dumps(held)) == ["low", "high"]
+
+
 @pytest.mark.parametrize(
     "text",
     [

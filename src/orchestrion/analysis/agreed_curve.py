@@ -13,13 +13,14 @@ def agreed_curve(
     curves: Float[np.ndarray, "listeners time"], *, groups: int = 3, seed: int = 0
 ) -> Float[np.ndarray, " time"]:
     """The mean curve of those that agree: of `groups` groups, the one of largest variance is left out and the larger
-    of the others counts. Where there are no more listeners than groups, the mean of all."""
+    of the others counts. None is left out where groups stay empty. Where there are no more listeners than groups, the
+    mean of all."""
     if len(curves) <= groups:
         return curves.mean(0)
     group = warped_groups(curves, groups=groups, seed=seed)
     found = [curves[group == number] for number in range(groups)]
     found = sorted((one for one in found if len(one)), key=lambda one: float(one.var(0).mean()))
-    return max(found[:-1] or found, key=len).mean(0)
+    return max(found[:-1] if len(found) == groups > 1 else found, key=len).mean(0)
 
 
 def warped_groups(

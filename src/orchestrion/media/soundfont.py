@@ -135,7 +135,7 @@ def find_soundfont(option: str | Path | None = None) -> Path:
             return check_input(named)
         except InputError as error:
             raise InputError(f"The environment variable {VARIABLE} names no file: {error}") from error
-    return _system_soundfont() or _shipped_soundfont()
+    return _system_soundfont() or shipped_soundfont()
 
 
 def _system_soundfont() -> Path | None:
@@ -147,7 +147,12 @@ def _system_soundfont() -> Path | None:
     return None
 
 
-def _shipped_soundfont() -> Path:
+def shipped_soundfont() -> Path:
+    """The General MIDI SoundFont that pretty_midi ships, which is the same on every machine.
+
+    Raises:
+        InputError: it is not there.
+    """
     from importlib.util import find_spec
 
     spec = find_spec("pretty_midi")

@@ -81,6 +81,6 @@ def modified_sigmoid(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     return 2 * torch.sigmoid(x) ** 2.3 + 1e-7
 
 
-def gelu_of(x: Tensor) -> Tensor:
+def gelu_in_place(x: Tensor) -> Tensor:
     """GELU of a tensor that nobody reads afterwards: without gradient it is written over, which spares the memory."""
     return torch.ops.aten.gelu_(x) if plainly(x) else functional.gelu(x)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from orchestrion.nn.activations import gelu_of
+from orchestrion.nn.activations import gelu_in_place
 from orchestrion.nn.attention import attend, merge_heads, split_heads
 from orchestrion.nn.packed_linear import Linear
 from orchestrion.nn.positions import apply_rotary, rotary_table
@@ -57,7 +57,7 @@ class EncoderLayer(nn.Module):
         drop = self.dropout.p if self.training else 0.0
         attended = merge_heads(attend(q, k, v, mask=mask, dropout=drop))
         x = self.attention_norm(x + self.dropout(self.to_out(attended)))
-        return self.output_norm(x + self.dropout(self.contract(gelu_of(self.expand(x)))))
+        return self.output_norm(x + self.dropout(self.contract(gelu_in_place(self.expand(x)))))
 
 
 class Encoder(nn.Module):

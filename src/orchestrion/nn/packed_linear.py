@@ -71,10 +71,7 @@ def few_rows(
     if not packs():
         other_way = kept(weight, turned)
         return lambda x: torch.addmm(bias, x, other_way)
-    if weight.numel() < LARGE:
-        return lambda x: functional.linear(x, weight, bias)
-    packed = kept(weight, _pack)
-    return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
+    return projection(weight, bias, kept)
 
 
 def turned(weight: Float[Tensor, "outputs inputs"]) -> Float[Tensor, "inputs outputs"]:

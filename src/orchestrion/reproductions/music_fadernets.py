@@ -163,7 +163,11 @@ def paper_table(*, n: int = 60, seed: int = 0, progress: Callable[[int, int], No
 def trained(data: FaderData, seed: int, changes: dict) -> MusicFaderNets:
     """A small network after a short training."""
     torch.manual_seed(seed)
-    model = MusicFaderNets.from_preset("mini", **{**SMALL, **changes})
+    return fit(MusicFaderNets.from_preset("mini", **{**SMALL, **changes}), data, seed)
+
+
+def fit(model: MusicFaderNets, data: FaderData, seed: int) -> MusicFaderNets:
+    """The training stage of a network, without log and checkpoints."""
     steps, rate, floor = model.training_steps, model.learning_rate, model.last_learning_rate
     optimiser = torch.optim.Adam(model.parameters(), lr=rate)
     model.measure_scale(data)

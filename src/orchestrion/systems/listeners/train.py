@@ -1,8 +1,9 @@
 """Trains the listeners on rendered clips and writes their weights: `python -m orchestrion.systems.listeners.train`.
 
 Beats and chords are learned from the same clips, tags from more and shorter ones. Spectra are varied in training by a
-gain, a tilt and a smooth curve over the bands, as rooms, microphones and mixes do, so that they hear more than one
-SoundFont. The thresholds of tags are set on clips of other tunes than those that are trained on.
+gain, a tilt and a smooth curve over the bands, as rooms, microphones and mixes do. Clips are played with several
+SoundFonts in turn, as instruments differ too much for one to stand for another. The thresholds of tags are set on clips
+of other tunes than those that are trained on.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 from orchestrion.data.audio_factory import ClipLabels
 from orchestrion.data.audio_tags import multi_hot, tag_names
 from orchestrion.data.corpus import corpus_hash, load_corpus
+from orchestrion.media.soundfont import shipped_soundfont
 from orchestrion.systems.listeners.beats import Activations, BeatListener, beat_targets
 from orchestrion.systems.listeners.chords import ChordListener, chord_targets
-from orchestrion.systems.listeners.clips import SECONDS, HeardClips, clip_factory, hear_clips
+from orchestrion.systems.listeners.clips import SECONDS, HeardClips, hear_in_turn
 from orchestrion.systems.listeners.listener import WEIGHTS, Listener
 from orchestrion.systems.listeners.tags import CLIP, KINDS, TagListener
 from orchestrion.theory.metre import Metre
@@ -193,27 +195,44 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--held", type=int, default=HELD, help="clips of other tunes that thresholds are set on")
     parser.add_argument("--steps", type=int, default=500, help="of training, for each")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--soundfonts", nargs="+", default=["shipped"], help='files that play the clips in turn, or "shipped"'
+    )
     parser.add_argument("--folder", type=Path, default=WEIGHTS, help="where the weights go")
     options = parser.parse_args(arguments)
     names = [options.only] if options.only else list(TRAIN)
     train = load_corpus("compact", split="train")
+    fonts = [shipped_soundfont() if name == "shipped" else name for name in options.soundfonts]
     heard = {
-        seconds: hear_clips(clip_factory(train, seconds=seconds), range(options.clips))
+        seconds: hear_in_turn(train, options.clips, soundfonts=fonts, seconds=seconds)
         for seconds in {LENGTHS[name] for name in names}
     }
     for name in names:
         held = None
         if name == "tags":
             others = load_corpus("compact", split="validation")
-            held = hear_clips(clip_factory(others, seed=1, seconds=CLIP), range(options.held))
-        write(name, heard[LENGTHS[name]], held=held, steps=options.steps, seed=options.seed, folder=options.folder)
+            held = hear_in_turn(others, options.held, soundfonts=fonts, seed=1, seconds=CLIP)
+        write(
+            name, heard[LENGTHS[name]], held=held, steps=options.steps, seed=options.seed, folder=options.folder,
+            soundfonts=options.soundfonts,
+        )  # fmt: skip
 
 
-def write(name: str, clips: HeardClips, *, steps: int, seed: int, folder: Path, held: HeardClips | None = None) -> Path:
+def write(
+    name: str,
+    clips: HeardClips,
+    *,
+    steps: int,
+    seed: int,
+    folder: Path,
+    held: HeardClips | None = None,
+    soundfonts: Sequence[str] = ("shipped",),
+) -> Path:
     """Trains one listener and writes its weights with all that is needed to make them again.
 
     Args:
         held: clips of other tunes, for the thresholds of tags.
+        soundfonts: that played the clips, as `main` takes them.
     """
 
     def progress(step: int, value: float) -> None:
@@ -225,7 +244,9 @@ def write(name: str, clips: HeardClips, *, steps: int, seed: int, folder: Path, 
     path = folder / f"{listener.card.name}.safetensors"
     command = f"python -m orchestrion.systems.listeners.train --only {name} --clips {len(clips)} --steps {steps}"
     metadata = {
-        "command": f"{command} --seed {seed}" + (f" --held {len(held)}" if held is not None else ""),
+        "command": f"{command} --seed {seed}"
+        + (f" --held {len(held)}" if held is not None else "")
+        + f" --soundfonts {' '.join(soundfonts)}",
         "steps": steps,
         "corpus": corpus_hash("compact"),
     }
