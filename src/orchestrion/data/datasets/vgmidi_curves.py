@@ -52,7 +52,8 @@ class VgmidiCurves:
 
     def find(self, folder: Path) -> list[Entry]:
         """All phrases; see `Reader.find`. Annotations are JSON files in folders named `annotations`; MIDI files lie
-        anywhere in the folder, under the names that these give. Takes about a minute for the whole data set."""
+        anywhere in the folder, under the names that these give. Grouping the curves of the whole data set takes some
+        seconds."""
         files = {path.name: path for path in sorted(folder.rglob("*.mid"))}
         entries: list[Entry] = []
         for table in sorted(folder.rglob("annotations/*.json")):
