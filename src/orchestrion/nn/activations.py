@@ -84,3 +84,8 @@ def modified_sigmoid(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 def gelu_in_place(x: Tensor) -> Tensor:
     """GELU of a tensor that nobody reads afterwards: without gradient it is written over, which spares the memory."""
     return torch.ops.aten.gelu_(x) if plainly(x) else functional.gelu(x)
+
+
+def add_in_place(branch: Tensor, x: Tensor) -> Tensor:
+    """x + branch, where nobody reads the branch afterwards: without gradient it is written over."""
+    return x + branch if torch.is_grad_enabled() or branch.dtype != x.dtype else branch.add_(x)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from orchestrion.nn.activations import gelu_in_place
+from orchestrion.nn.activations import add_in_place, gelu_in_place
 from orchestrion.nn.attention import attend, merge_heads, split_heads
 from orchestrion.nn.packed_linear import Linear
 from orchestrion.nn.positions import apply_rotary, rotary_table
@@ -56,8 +56,8 @@ class EncoderLayer(nn.Module):
             mask = mask[:, None]
         drop = self.dropout.p if self.training else 0.0
         attended = merge_heads(attend(q, k, v, mask=mask, dropout=drop))
-        x = self.attention_norm(x + self.dropout(self.to_out(attended)))
-        return self.output_norm(x + self.dropout(self.contract(gelu_in_place(self.expand(x)))))
+        x = self.attention_norm(add_in_place(self.dropout(self.to_out(attended)), x))
+        return self.output_norm(add_in_place(self.dropout(self.contract(gelu_in_place(self.expand(x)))), x))
 
 
 class Encoder(nn.Module):

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from orchestrion.nn.activations import add_in_place
 from orchestrion.nn.grid_attention import (
     KINDS,
     attend_in_windows,
@@ -188,8 +189,8 @@ class GridLayer(nn.Module):
     ) -> Tokens:
         """Both with residual connections."""
         if self.attention is not None and rotations is not None:
-            x = _sum(self.attention(self.attention_norm(x, condition), rotations), x)
-        return _sum(self.feed(self.feed_norm(x, condition)), x)
+            x = add_in_place(self.attention(self.attention_norm(x, condition), rotations), x)
+        return add_in_place(self.feed(self.feed_norm(x, condition)), x)
 
 
 class Merge(nn.Module):
@@ -421,11 +422,6 @@ class HourglassTransformer(nn.Module):
             | ({} if decays else {"weight_decay": 0.0})
             for (mapping, decays), held in groups.items()
         ]
-
-
-def _sum(fresh: Tensor, x: Tensor) -> Tensor:
-    """Both together, in the memory of the first where nothing is learned."""
-    return x + fresh if torch.is_grad_enabled() or fresh.dtype != x.dtype else fresh.add_(x)
 
 
 def _through(layers: Any, tokens: Tensor, rotations: Tensor | None, condition: Tensor) -> Tensor:

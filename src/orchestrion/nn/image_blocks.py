@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from orchestrion.nn.activations import add_in_place
 from orchestrion.nn.planar_convolution import Convolution2d
 
 Layer = TypeVar("Layer", bound=nn.Module)
@@ -104,7 +105,7 @@ class ResidualBlock(nn.Module):
                 h = self.norm_out(h + vector if torch.is_grad_enabled() else h.add_(vector))
         h = self.conv_out(self.dropout(silu(h)))
         past = x if self.skip is None else self.skip(x)
-        return past + h if torch.is_grad_enabled() else h.add_(past)
+        return add_in_place(h, past)
 
     def _resampled(self, x: Tensor) -> Tensor:
         return halved(x, self.dims) if self.resample == "down" else doubled(x, self.dims)

@@ -52,8 +52,16 @@ def linear(
     small = weight.numel() < LARGE and rows * weight.numel() < MUCH
     if small or rows == 1 or not plainly(x) or not packs():
         return functional.linear(x, weight, bias)
-    packed = kept(weight, _pack)
-    return torch.ops.mkldnn._linear_pointwise(x.contiguous(), packed, bias, "none", [], "")
+    return product(x.contiguous(), kept(weight, _pack), bias)
+
+
+def product(
+    x: Float[Tensor, "*batch inputs"],
+    weight: Float[Tensor, "outputs inputs"],
+    bias: Float[Tensor, " outputs"] | None = None,
+) -> Float[Tensor, "*batch outputs"]:
+    """x weightᵀ + bias by oneDNN, where `packs()`; `x` is contiguous, and `weight` may be packed."""
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
 
 
 def projection(weight: Tensor, bias: Tensor | None, kept: Derived) -> Callable[[Tensor], Tensor]:
