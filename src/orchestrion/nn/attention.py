@@ -75,7 +75,7 @@ def _by_heads(q: Tensor, mask: Tensor | None) -> bool:
 def _attend_by_heads(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, factor: float
 ) -> Float[Tensor, "batch heads time head_dim"]:
-    batch, heads, time, head_dim = q.shape
+    batch, heads, time, _ = q.shape
     out = q.new_empty(batch, time, heads, v.shape[-1])
     if mask is not None:
         mask = mask.logical_not().expand(batch, heads, time, k.shape[2])
