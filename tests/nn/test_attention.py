@@ -85,11 +85,14 @@ def test_short_causal_and_learned_attention_is_torchs(by_heads):
     assert not by_heads
 
 
-def test_many_threads_keep_the_kernel(by_heads, monkeypatch):
-    monkeypatch.setattr(torch, "get_num_threads", lambda: attention.MOST_THREADS + 1)
+@pytest.mark.parametrize(
+    ("threads", "length", "times"), [(2, LONG, 0), (2, 2 * LONG, 1), (attention.MOST_THREADS + 1, 9 * LONG, 0)]
+)
+def test_more_threads_need_longer_sequences(by_heads, monkeypatch, threads, length, times):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     with torch.inference_mode():
-        attend(*parts(LONG, LONG))
-    assert not by_heads
+        attend(*parts(length, length, heads=1))
+    assert len(by_heads) == times
 
 
 def test_a_sum_in_place_leaves_the_input():

@@ -43,7 +43,7 @@ def attend(
     times as long as these plain products, block by block of the queries so that a causal step never touches the future;
     and long sequences on processors whose products MKL makes slowly.
     """
-    if not causal and dropout == 0 and q.shape[2] >= LONG <= k.shape[2] and _by_heads(q, mask):
+    if not causal and dropout == 0 and _by_heads(q, k, mask):
         return _attend_by_heads(q, k, v, mask, q.shape[-1] ** -0.5 if scale is None else scale)
     plain = q.device.type == "cpu" and q.dtype == torch.bfloat16 and q.requires_grad and dropout == 0
     if not plain:
@@ -57,17 +57,19 @@ def attend(
 
 
 CAUSAL_BLOCK = 128  # queries at once: fewer waste products with the future, more pay overhead
-LONG = 256  # steps from which products by heads pay for their calls
+LONG = 256  # steps a thread from which products by heads pay for their calls
 HEAD_BLOCK = 512  # queries at once of a head: what they score stays in the cache
 MOST_THREADS = 2  # the fused kernel shares heads out among threads; with more than two that was not measured
 
 
-def _by_heads(q: Tensor, mask: Tensor | None) -> bool:
+def _by_heads(q: Tensor, k: Tensor, mask: Tensor | None) -> bool:
     """Whether oneDNN's products are the faster ones; a query that may attend to nothing is left to the kernel."""
+    steps, threads = min(q.shape[2], k.shape[2]), torch.get_num_threads()
     return (
-        plainly(q)
+        steps >= LONG * threads
+        and threads <= MOST_THREADS
+        and plainly(q)
         and packs()
-        and torch.get_num_threads() <= MOST_THREADS
         and (mask is None or bool(mask.any(-1).all()))
     )
 
