@@ -176,6 +176,22 @@ def test_a_checkpoint_says_how_it_was_made(folder, tmp_path):
     assert found["family"] == official.FAMILIES[told["class"]]
 
 
+def test_what_the_published_classes_fix_whatever_their_arguments_say():
+    """The key vector has 24 numbers and a classifier three classes; `chroma_dims` is read by unused modules alone."""
+    given = {"roll_dims": 60, "rhythm_dims": 4, "note_dims": 9, "chroma_dims": 12, "hidden_dims": 16, "z_dims": 6}
+    model = MusicFaderNets(**official.arguments({**given, "n_step": 32}, "MusicAttrRegGMVAE"))
+    shapes = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    assert shapes["network.decoder.start.weight"] == (16, 2 * 6 + 24)
+    assert shapes["network.sub_decoders.0.out.weight"] == (4, 16)
+    assert shapes["network.spare.chroma_out.weight"] == (12, 6)
+    assert shapes["network.spare.class_rhythm.weight"] == shapes["network.spare.class_notes.weight"] == (3, 6)
+    assert shapes["network.priors.0.mean"] == (4, 6)  # components by default
+    plain = official.arguments({**given, "n_step": 32, "k": 500}, "MusicAttrSingleVAE")
+    assert plain["keys"] == 24 and "components" not in plain
+    alone = official.arguments({"roll_dims": 60, "hidden_dims": 16, "z_dims": 6, "n_step": 32}, "MusicAttrSingleGMVAE")
+    assert len(MusicFaderNets(**alone).state_dict()["network.priors.0.mean"]) == 4
+
+
 def test_foreign_files(tmp_path):
     torch.save({"a": torch.zeros(2)}, tmp_path / "x.pt")
     with pytest.raises(WeightsError, match="no published network"):

@@ -16,6 +16,7 @@ from orchestrion.nn.mixture_prior import Gaussian, MixturePrior
 from orchestrion.nn.segment_vae import EventDecoder, SequenceEncoder, SymbolDecoder
 
 FAMILIES = ("gmvae", "vae", "glsr", "single", "single_gmvae", "cvae", "fader")
+SPARE_CLASSES = 3  # of the published classifiers, whatever the number of rhythm symbols
 _MIXTURE = ("gmvae", "single_gmvae")
 _BLOCKS = ("gmvae", "vae", "glsr")  # two encoders, and sub-decoders
 
@@ -33,6 +34,7 @@ class FaderNetwork(nn.Module):
         components: of the mixture.
         prior_scale: standard deviation of a component.
         spare: build what the published classes have and never use, so that their checkpoints find a place.
+        spare_keys: length of the key vector there; `keys` by default.
 
     Attributes:
         mixed: whether the prior is a mixture.
@@ -57,6 +59,7 @@ class FaderNetwork(nn.Module):
         components: int,
         prior_scale: float,
         spare: bool,
+        spare_keys: int | None = None,
     ) -> None:
         super().__init__()
         if family not in FAMILIES:
@@ -85,7 +88,7 @@ class FaderNetwork(nn.Module):
             self.discriminators = nn.ModuleList(nn.Linear(latent, 1) for _ in range(2))
             self.dropout = nn.Dropout(0.3)
         if spare:
-            self.spare = _spare_modules(self, family, events, rhythms, keys, hidden, latent)
+            self.spare = _spare_modules(self, family, events, spare_keys or keys, hidden, latent)
 
     @property
     def mixtures(self) -> list[MixturePrior]:
@@ -129,12 +132,12 @@ class FaderNetwork(nn.Module):
 
 
 def _spare_modules(
-    network: FaderNetwork, family: str, events: int, rhythms: int, keys: int, hidden: int, latent: int
+    network: FaderNetwork, family: str, events: int, keys: int, hidden: int, latent: int
 ) -> nn.ModuleDict:
     """Modules of the published class that take no part: a chroma block, classifiers, a second first state."""
     spare: dict[str, nn.Module] = {}
     if family in ("gmvae", "vae", "glsr", "cvae", "fader"):
-        spare |= {"class_rhythm": nn.Linear(latent, rhythms), "class_notes": nn.Linear(latent, rhythms)}
+        spare |= {name: nn.Linear(latent, SPARE_CLASSES) for name in ("class_rhythm", "class_notes")}
     if network.two_blocks:
         spare |= {
             "chroma_encoder": SequenceEncoder(inputs=events, hidden=hidden, latent=latent),

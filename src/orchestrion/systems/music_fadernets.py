@@ -67,7 +67,7 @@ class MusicFaderNets(System):
         rhythms, counts, keys: classes of rhythm symbols and note counts; length of the key vector.
         hidden, sub_hidden, latent: width of encoders and event decoder, of sub-decoders; dimensions of a block.
         components, prior_scale: of the mixture; the standard deviation of a component.
-        spare: build the unused modules of the published class.
+        spare, spare_keys: build the unused modules of the published class, and with which length of key vector.
         longest: events of a segment, EOS included; segments with more are kept as they are.
         full_share, top_notes: which segments are trained on; see `Segment.is_full`.
         ordered: whether the faders are trained (False: a control).
@@ -149,6 +149,7 @@ class MusicFaderNets(System):
         components: int = 2,
         prior_scale: float = math.exp(-2),
         spare: bool = True,
+        spare_keys: int | None = None,
         longest: int = 100,
         full_share: float = 0.75,
         top_notes: int = 2,
@@ -188,6 +189,7 @@ class MusicFaderNets(System):
             components=components,
             prior_scale=prior_scale,
             spare=spare,
+            spare_keys=spare_keys,
         )
         self.register_buffer("fader_range", torch.tensor([[-1.0, 1.0], [-1.0, 1.0]]))
         self.register_buffer("attribute_scale", torch.ones(2))

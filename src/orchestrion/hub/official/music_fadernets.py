@@ -43,6 +43,9 @@ FAMILIES = {
 }
 """Published class → our family."""
 
+KEYS, COMPONENTS = 24, 4
+"""What the published classes have by default or fixed: numbers of the key vector, components of a mixture."""
+
 _BLOCK = {"r": "0", "n": "1", "": "0", "e": "0"}
 _RULES = (
     (r"gru(?:_([rne]))?\.(.+)", lambda m: f"encoders.{_BLOCK[m[1] or '']}.gru.{m[2]}"),
@@ -95,7 +98,8 @@ def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def arguments(official: Mapping[str, Any], kind: str | None = None) -> dict[str, Any]:
-    """Our constructor arguments from those of a published class; `n_step` there is used by none of them.
+    """Our constructor arguments from those of a published class. `n_step` and `k` there are used by none of them, and
+    `chroma_dims` only by modules that take no part: the key vector has 24 numbers whatever it says.
 
     Args:
         kind: name of the class; by default what `official` holds under "class".
@@ -103,26 +107,26 @@ def arguments(official: Mapping[str, Any], kind: str | None = None) -> dict[str,
     Raises:
         WeightsError: the class or an argument is unknown.
     """
-    given = dict(official)
-    kind = kind or str(given.pop("class", ""))
-    given.pop("class", None)
-    given.pop("n_step", None)
+    given = {name: value for name, value in official.items() if name not in ("class", "n_step", "k")}
+    kind = kind or str(official.get("class", ""))
     if kind not in FAMILIES:
         raise WeightsError(f"{kind!r} is no class of Music FaderNets; there are {', '.join(FAMILIES)}.")
     names = {
         "roll_dims": "events",
         "rhythm_dims": "rhythms",
         "note_dims": "counts",
-        "chroma_dims": "keys",
+        "chroma_dims": "spare_keys",
         "hidden_dims": "hidden",
         "z_dims": "latent",
         "n_component": "components",
     }
     if unknown := set(given) - set(names):
         raise WeightsError(f"The published class {kind} has no argument {min(unknown)!r}.")
-    scale = {"prior_scale": math.exp(-1)} if kind == "MusicAttrSingleGMVAE" else {}
+    prior = {"components": COMPONENTS} if kind in ("MusicAttrRegGMVAE", "MusicAttrSingleGMVAE") else {}
+    if kind == "MusicAttrSingleGMVAE":
+        prior["prior_scale"] = math.exp(-1)
     ours = {names[name]: value for name, value in given.items()}
-    return {"family": FAMILIES[kind], **ours, **scale, "spare": True, "quirks": "official"}
+    return {"family": FAMILIES[kind], "keys": KEYS, **prior, **ours, "spare": True, "quirks": "official"}
 
 
 def arguments_of(path: str | Path) -> dict[str, Any]:
@@ -147,10 +151,8 @@ def arguments_of(path: str | Path) -> dict[str, Any]:
     latent = len(state["mu.weight" if "mu.weight" in state else "mu_r.weight"])
     found: dict[str, Any] = {"roll_dims": events, "hidden_dims": hidden}
     found["z_dims"] = latent // 2 if kind == "MusicAttrSingleVAE" else latent
-    if kind == "MusicAttrSingleVAE":
-        found["chroma_dims"] = state["linear_init_global.weight"].shape[1] - latent
     for key, name in (
-        ("c_r.weight", "rhythm_dims"),
+        ("linear_out_r.weight", "rhythm_dims"),
         ("linear_out_n.weight", "note_dims"),
         ("linear_out_c.weight", "chroma_dims"),
         ("mu_r_lookup.weight", "n_component"),
