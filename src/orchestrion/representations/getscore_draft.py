@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from orchestrion.media.added_notes import add_notes
 from orchestrion.representations.getscore import (
     CHORD_ROW,
     COLUMNS_PER_QUARTER,
@@ -169,18 +170,16 @@ class Draft:
 
         program = PROGRAMS[track] if program is None else program
         made: Any = symusic.Track(TRACKS[track] if name is None else name, program % 128, program == 128)
-        made.notes = _to_notes(self._notes(track, self._new_level(track)))
+        add_notes(made, _to_notes(self._notes(track, self._new_level(track))))
         return made
 
     def add_notes(self, score: ScoreTick, index: int, track: int, bars: tuple[int, int]) -> None:
         """Adds the notes that begin in bars [first, last) of the grid to a track of `score`, at the loudness of that
         track."""
-        kept = score.tracks[index].notes.numpy()
-        level = float(kept["velocity"].mean()) if len(kept["velocity"]) else self._new_level(track)
-        held = np.stack([kept[name] for name in ("time", "duration", "pitch", "velocity")], 1).astype(np.int64)
+        velocities = score.tracks[index].notes.numpy()["velocity"]
+        level = float(velocities.mean()) if len(velocities) else self._new_level(track)
         span = self.columns(bars)
-        table = np.concatenate([held, self._notes(track, level, (span.start, span.stop))])
-        score.tracks[index].notes = _to_notes(table[np.argsort(table[:, 0], kind="stable")])
+        add_notes(score.tracks[index], _to_notes(self._notes(track, level, (span.start, span.stop))))
 
     def report(self) -> dict[str, Any]:
         """How tracks were read, key, chords by bar, what the grid does not hold of the score, and `notes`."""

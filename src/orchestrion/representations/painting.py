@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from orchestrion.errors import InputError, OptionError
+from orchestrion.media.added_notes import add_notes
 from orchestrion.media.timeline import Timeline
 from orchestrion.representations.paint_masks import KEPT, PITCHES, as_mask
 from orchestrion.representations.roll_picture import Notes, Picture, draw_notes, read_notes, score_notes
@@ -186,11 +187,12 @@ class Canvas:
             program = made.tracks[pitched[0]].program if pitched else 0
             made.tracks.append(symusic.Track(name, program, False))
             homes = [len(made.tracks) - 1] * len(self.painted)
+        new: dict[int, list[Any]] = {home: [] for home in homes}
         for (first, length, pitch, velocity), home in zip(self.painted, homes, strict=True):
             start, stop = round(first * step), round((first + length) * step)
-            made.tracks[home].notes.append(symusic.Note(start, max(stop - start, 1), pitch, velocity))
-        for home in set(homes):
-            made.tracks[home].notes.sort()
+            new[home].append(symusic.Note(start, max(stop - start, 1), pitch, velocity))
+        for home, notes in new.items():
+            add_notes(made.tracks[home], notes)
         return made
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from symusic import Note, Track
 
+from orchestrion.media.added_notes import add_notes
 from orchestrion.media.timeline import Timeline
 from orchestrion.representations.performance_reading import performance_notes
 from orchestrion.representations.performance_tokens import (
@@ -104,10 +105,7 @@ class PerformedScore:
         if target is None:
             made.tracks.append(Track(name=name, program=0, is_drum=False))  # type: ignore[arg-type]
             target = len(made.tracks) - 1
-        track = made.tracks[target]
-        notes = [self._note(note) for note in new]
-        held = list(track.notes) + [note for note in notes if note is not None]
-        track.notes = type(track.notes)(sorted(held, key=lambda note: (note.time, note.pitch)))
+        add_notes(made.tracks[target], map(self._note, new))
         return made
 
     def _clear(self, track: Any, places: set[int], low: float, high: float) -> None:
