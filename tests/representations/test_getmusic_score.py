@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from orchestrion.errors import InputError, OptionError
 from orchestrion.representations.getscore import CHORD_ROW, DURATIONS, TRACKS, GetVocabulary, read_notes
 from orchestrion.representations.getscore_draft import Draft
+from orchestrion.representations.getscore_edits import infilling
 from orchestrion.representations.getscore_features import musical_features
 from orchestrion.representations.getscore_ruler import Ruler
 from orchestrion.representations.getscore_score import (
@@ -288,3 +289,15 @@ def test_tokens_that_share_tones_begin_near_each_other():
     assert near[bass[(36,)]] @ near[VOCABULARY.roots] > near[bass[(36,)]] @ near[VOCABULARY.roots + 6] + 0.3
     with pytest.raises(ValueError, match="17 channels"):
         musical_features(VOCABULARY, 17, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("others", [[], [("a", 73, TUNE)]])
+def test_a_track_that_plays_in_the_bars_to_be_written_alone(others):
+    """Its notes give way, and a track without notes is left."""
+    late = [(n, 1, 48) for n in range(4, 8)]
+    score = make_score(*others, ("b", 33, late))
+    edit = infilling(score, VOCABULARY, bars=(1, 2))
+    edit.find_chords(can_write=True)
+    assert (edit.draft.grid == VOCABULARY.mask).any()
+    kept = edit.finish().tracks[-1].notes
+    assert not any(4 * 480 <= note.time < 8 * 480 for note in kept)

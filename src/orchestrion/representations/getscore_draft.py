@@ -210,7 +210,7 @@ class Draft:
         ratios = [
             float(self.score.tracks[index].notes.numpy()["velocity"].mean()) / VELOCITIES[role]
             for index in self.read
-            if (role := self.roles.of[index]) is not None
+            if (role := self.roles.of[index]) is not None and len(self.score.tracks[index].notes)
         ]
         return float(np.clip(VELOCITIES[track] * (np.mean(ratios) if ratios else 1), 20, 115))
 

@@ -108,7 +108,8 @@ def gather(
     read = set(range(len(score.tracks)) if indices is None else indices)
     groups = []
     for track in range(len(TRACKS)):
-        tables = [score.tracks[index].notes.numpy() for index in roles.indices(track) if index in read]
+        playing = [index for index in roles.indices(track) if index in read and len(score.tracks[index].notes)]
+        tables = [score.tracks[index].notes.numpy() for index in playing]
         if not tables:
             continue
         time, duration, pitch = (
