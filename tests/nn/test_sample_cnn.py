@@ -81,6 +81,25 @@ def test_many_windows_and_rows_of_a_product():
     assert FoldedSampleCnn(model)(x[:0, 0]).shape == (0, model.features)
 
 
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_windows_of_any_length(channels_last):
+    model = network((2, 1, 3), channels_last=channels_last, channels=(3, 4, 5, 6, 7))
+    for samples in range(1, 64):
+        x = torch.randn(2, 1, samples)
+        if model.frames(samples):
+            with torch.inference_mode():
+                found, expected = model.represent(x), naive(model, x)
+            assert found.shape == (2, 7 * model.frames(samples))
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+        else:
+            with pytest.raises(RuntimeError):
+                naive(model, x)
+            with pytest.raises(ValueError, match=f"nothing is left of windows of {samples} samples"):
+                model.represent(x)
+    with pytest.raises(ValueError, match="have 19 samples, not 18"):
+        FoldedSampleCnn(model)(torch.randn(2, 19))
+
+
 def test_head_dropout_and_first_weights():
     model = network(outputs=3, dropout=0.5)
     x = torch.randn(2, 1, model.window)

@@ -228,6 +228,22 @@ def test_short_sounds_are_filled_up(samples):
     np.testing.assert_allclose(found.vectors, model.represent(filled), rtol=1e-5)
 
 
+@pytest.mark.parametrize("samples", [244, 399, 485, 800])  # one frame is left of 243 to 485, then two or more
+def test_windows_of_another_length(samples):
+    model = tiny().train()
+    x = np.random.default_rng(0).standard_normal((70, samples)).astype(np.float32)
+    found = model.represent(x)
+    assert model.training and found.shape == (70, 8 * model.encoder.frames(samples))
+    with torch.inference_mode():
+        expected = model.eval().encoder.represent(torch.from_numpy(x)[:, None]).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_windows_too_short():
+    with pytest.raises(InputError, match="leaves nothing of 242 samples; give windows of 243"):
+        tiny().represent(np.zeros((1, 242), np.float32))
+
+
 def test_silence_and_offset_give_numbers_and_bad_numbers_a_sentence():
     model = tiny()
     for value in (0.0, 1.0):

@@ -116,13 +116,22 @@ class SampleCnn(nn.Module):
 
     def frames(self, samples: int) -> int:
         """Frames that are left of so many samples."""
-        frames = (samples - FIRST_STRIDE) // FIRST_STRIDE + 1
+        frames = samples // FIRST_STRIDE
         for stride in self.strides:
-            frames = (frames + 2 - stride + 1) // stride
+            if frames < 1:
+                return 0
+            frames = max((frames + 2 - stride + 1) // stride, 0)
         return frames
 
-    def represent(self, x: Float[Tensor, "batch 1 samples"]) -> Float[Tensor, "batch features"]:
-        """The representation, called h in the paper, of windows of `window` samples."""
+    def represent(self, x: Float[Tensor, "batch 1 samples"]) -> Float[Tensor, "batch numbers"]:
+        """The representation, called h in the paper: `features` numbers of windows of `window` samples; of windows of
+        any other length, channels[-1] numbers for each frame that is left, channel by channel.
+
+        Raises:
+            ValueError: nothing is left of windows of this length.
+        """
+        if self.frames(x.shape[2]) < 1:
+            raise ValueError(f"nothing is left of windows of {x.shape[2]} samples; give {self.window}")
         for block in self.blocks:
             x = block(x)
         return x.flatten(1)

@@ -40,7 +40,13 @@ class FoldedSampleCnn:
 
     @torch.inference_mode()
     def __call__(self, windows: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch features"]:
-        """The representation of windows of `window` samples."""
+        """The representation of windows of `window` samples.
+
+        Raises:
+            ValueError: the windows have another length, for which there is no room here.
+        """
+        if windows.shape[1] != self.window:
+            raise ValueError(f"the windows have {windows.shape[1]} samples, not {self.window}")
         if not len(windows):
             return windows.new_zeros(0, self.features)
         held = [place.room(min(self.batch, len(windows)), self.precision) for place in self.places]

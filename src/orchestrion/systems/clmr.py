@@ -357,10 +357,17 @@ class CLMR(System):
     # Tasks ------------------------------------------------------------------------------------------------------------
 
     @torch.inference_mode()
-    def represent(self, windows: Float[np.ndarray, "windows samples"]) -> Float[np.ndarray, "windows features"]:
-        """h of mono windows at the network's rate, in evaluation mode."""
+    def represent(self, windows: Float[np.ndarray, "windows samples"]) -> Float[np.ndarray, "windows numbers"]:
+        """h of mono windows at the network's rate, in evaluation mode. Windows of another length than `window` are
+        served too, only slower: as many numbers come out as `SampleCnn.represent` says.
+
+        Raises:
+            InputError: the windows are so short that the encoder leaves nothing of them.
+        """
         x = torch.from_numpy(np.require(windows, np.float32, ["C", "W"]))
-        if self.device.type == "cpu":
+        if self.encoder.frames(x.shape[1]) < 1:
+            raise InputError(f"The encoder leaves nothing of {x.shape[1]} samples; give windows of {self.window}.")
+        if self.device.type == "cpu" and x.shape[1] == self.window:
             return self._network()(x).numpy()
         training = self.encoder.training
         self.encoder.eval()
