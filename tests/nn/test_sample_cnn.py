@@ -1,5 +1,7 @@
 """SampleCNN: strides, layouts, and the quick one for use against the plain one."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -35,7 +37,7 @@ def naive(model, x):
 
 @settings(max_examples=12, deadline=None)
 @given(
-    st.lists(st.integers(2, 5), min_size=1, max_size=4),
+    st.lists(st.integers(1, 5), min_size=1, max_size=4),
     st.booleans(),
     st.integers(1, 5),
     st.integers(1, 3),
@@ -44,7 +46,7 @@ def test_both_ways_equal_the_published_order(strides, channels_last, count, batc
     try:
         model = network(tuple(strides), tuple(range(3, len(strides) + 5)), channels_last=channels_last)
     except ValueError as error:
-        assert "nothing is left" in str(error)
+        assert "leave one frame of no window" in str(error) and 1 in strides
         return
     x = torch.randn(count, 1, model.window)
     with torch.inference_mode():
@@ -117,8 +119,26 @@ def test_head_dropout_and_first_weights():
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="2 strides need 4 numbers of channels"):
         SampleCnn(strides=(3, 3), channels=(1, 2))
-    with pytest.raises(ValueError, match="nothing is left"):
-        SampleCnn(strides=(5,), channels=(1, 1, 1))
+    for strides in ((5, 1), (1, 2)):
+        with pytest.raises(ValueError, match="leave one frame of no window"):
+            SampleCnn(strides=strides, channels=(1, 1, 1, 1))
+    model = network(outputs=2)
+    assert model(torch.zeros(1, 1, 53)).shape == (1, 2)
+    with pytest.raises(ValueError, match="windows of 54 samples leave 2 frames, not one; give 27"):
+        model(torch.zeros(1, 1, 54))
+
+
+@pytest.mark.parametrize(
+    ("strides", "window"),
+    [((1, 2, 2), 6), ((5,), 21), ((1,) + (2,) * 8, 762), ((2,) * 8 + (4,), 3075), ((2,) * 9, 1536)],
+)
+def test_a_window_leaves_one_frame(strides, window):
+    """As near to 3 × the product of the strides as can be, found here by trying all lengths."""
+    model = SampleCnn(strides=strides, channels=(2,) * (len(strides) + 2)).eval()
+    product = 3 * math.prod(strides)
+    one = [samples for samples in range(3, 2 * product + 30, 3) if model.frames(samples) == 1]
+    assert model.window == window == min(one, key=lambda samples: abs(samples - product))
+    assert model.features == 2 and model(torch.zeros(1, 1, window)).shape == (1, 2)
 
 
 def test_projector():

@@ -70,7 +70,8 @@ class SampleCnn(nn.Module):
 
     Args:
         channels: of the first convolution, of each block, and of the last convolution: two more than `strides`.
-        strides: of the blocks; 3 × their product is the length of the input in samples.
+        strides: of the blocks. 3 × their product is the length of a window in samples, or as near to that as leaves one
+            frame, of which `features` numbers are made.
         outputs: size of a linear head, such as the number of tags; None: the representation itself comes out.
         dropout: before the head, in training.
         channels_last: the layout of memory inside. On a CPU a training step takes half the time with it; the numbers
@@ -79,7 +80,7 @@ class SampleCnn(nn.Module):
             torch does.
 
     Raises:
-        ValueError: the numbers of channels and strides do not fit, or nothing is left of the input at the end.
+        ValueError: the numbers of channels and strides do not fit, or no window leaves one frame.
     """
 
     def __init__(
@@ -103,11 +104,13 @@ class SampleCnn(nn.Module):
             blocks.append(SampleBlock(inputs=one, outputs=two, kernel=stride, pool=stride, channels_last=last))
         blocks.append(SampleBlock(inputs=channels[-2], outputs=channels[-1], channels_last=last))
         self.blocks = nn.ModuleList(blocks)
-        self.window = FIRST_STRIDE * math.prod(strides)
-        frames = self.frames(self.window)
-        if frames < 1:
-            raise ValueError(f"nothing is left of {self.window} samples after the strides {list(strides)}")
-        self.features = channels[-1] * frames
+        least, most = 1, 1  # frames before a block that leave one frame in the end
+        for stride in reversed(strides):
+            least, most = max(stride * (least + 1) - 3, 1), stride * (most + 2) - 4
+            if most < 1:  # a stride of 1 adds two frames, the zeros on either side
+                raise ValueError(f"the strides {list(strides)} leave one frame of no window")
+        self.window = FIRST_STRIDE * min(max(math.prod(strides), least), most)
+        self.features = channels[-1]
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(self.features, outputs) if outputs is not None else None
         if kaiming:
@@ -136,10 +139,24 @@ class SampleCnn(nn.Module):
             x = block(x)
         return x.flatten(1)
 
+    def represent_one(self, x: Float[Tensor, "batch 1 samples"]) -> Float[Tensor, "batch features"]:
+        """The same for what has room for `features` numbers alone: the head, or a projector.
+
+        Raises:
+            ValueError: another number of frames than one is left of windows of this length.
+        """
+        frames = self.frames(x.shape[2])
+        if frames != 1:
+            raise ValueError(f"windows of {x.shape[2]} samples leave {frames} frames, not one; give {self.window}")
+        return self.represent(x)
+
     def forward(self, x: Float[Tensor, "batch 1 samples"]) -> Float[Tensor, "batch outputs"]:
-        """The representation, or the logits of the head where there is one."""
-        features = self.represent(x)
-        return features if self.head is None else self.head(self.dropout(features))
+        """The representation, or the logits of the head where there is one.
+
+        Raises:
+            ValueError: nothing is left of windows of this length, or more than one frame where there is a head.
+        """
+        return self.represent(x) if self.head is None else self.head(self.dropout(self.represent_one(x)))
 
 
 class Projector(nn.Module):

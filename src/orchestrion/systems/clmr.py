@@ -63,7 +63,8 @@ class CLMR(System):
 
     Args:
         rate: Hz of the waveforms.
-        strides, channels: of the encoder; see `SampleCnn`. 3 × the product of the strides is the length of a window.
+        strides, channels: of the encoder; see `SampleCnn`. 3 × the product of the strides is the length of a window,
+            where that leaves one frame.
         projection: size of what the loss compares; None: no projector, for the supervised baseline.
         projector_layers: linear layers of the projector.
         tags: size of a linear head on the encoder, for the supervised baseline; None: no head.
@@ -186,10 +187,11 @@ class CLMR(System):
 
         Raises:
             OptionError: there is no projector.
+            ValueError: another number of frames than one is left of windows of this length.
         """
         if self.projector is None:
             raise OptionError("This network has no projector; make it with projection=64 to learn by contrast.")
-        return self.projector(self.encoder.represent(x))
+        return self.projector(self.encoder.represent_one(x))
 
     def loss(self, first: Float[Tensor, "batch 1 samples"], second: Float[Tensor, "batch 1 samples"]) -> Loss:
         """NT-Xent of two views of each item (equation 1). The views go through the encoder one after the other, so
