@@ -84,6 +84,7 @@ def test_supervised_network_and_arguments():
         "channels": official.CHANNELS, "strides": (3,) * 9, "rate": 22050, "projection": 64, "temperature": 0.1,
         "batch_size": 96,
     }  # fmt: skip
+    assert sizes(projection_dim=128, projector_layers=2, normalize=True)["normalise"] is True  # version 1
     with pytest.raises(WeightsError, match="not 44100"):
         sizes(sample_rate=44100)
     assert official.strides_for(22050) == (3,) * 9

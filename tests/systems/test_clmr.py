@@ -79,6 +79,18 @@ def test_loss():
         assert model.loss(first, second).weight == 5
 
 
+def test_projections_of_length_1():
+    plain, model = tiny().eval(), tiny(normalise=True).eval()
+    first, second = torch.randn(2, 5, 1, 243).unbind()
+    with torch.no_grad():
+        z, expected = model.project(first), plain.project(first)
+        torch.testing.assert_close(z.norm(dim=1), torch.ones(5))
+        torch.testing.assert_close(z * expected.norm(dim=1, keepdim=True), expected)
+        torch.testing.assert_close(model.loss(first, second).value, plain.loss(first, second).value)
+    assert (model.represent(first[:, 0].numpy()) == plain.represent(first[:, 0].numpy())).all()
+    assert CLMR.presets["paper"]["normalise"] and "normalise" not in CLMR.presets["v2"]
+
+
 def test_the_projector_does_not_change_features():
     model = tiny()
     before = model.embed(noise(0.5)).vectors

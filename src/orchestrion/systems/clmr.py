@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from orchestrion.data.audio_factory import AudioFactory, choose_pieces
 from orchestrion.data.augment.chain import Chain
@@ -67,6 +68,7 @@ class CLMR(System):
             where that leaves one frame.
         projection: size of what the loss compares; None: no projector, for the supervised baseline.
         projector_layers: linear layers of the projector.
+        normalise: projections have length 1, as the paper's code makes them; the loss is the same either way.
         tags: size of a linear head on the encoder, for the supervised baseline; None: no head.
         dropout: before that head.
         channels_last: of the encoder; see there.
@@ -114,9 +116,9 @@ class CLMR(System):
             "channels_last": True,
             "precision": "bfloat16",
         },
-        "paper": {"kaiming": True},
-        "paper_16khz": {"kaiming": True, "rate": 16000, "strides": (3, 3, 3, 3, 3, 3, 5, 2, 2)},
-        "paper_8khz": {"kaiming": True, "rate": 8000, "strides": (3, 3, 3, 2, 2, 4, 4, 2, 2)},
+        "paper": {"kaiming": True, "normalise": True},
+        "paper_16khz": {"kaiming": True, "normalise": True, "rate": 16000, "strides": (3, 3, 3, 3, 3, 3, 5, 2, 2)},
+        "paper_8khz": {"kaiming": True, "normalise": True, "rate": 8000, "strides": (3, 3, 3, 2, 2, 4, 4, 2, 2)},
         "v2": {"version": "v2", "by_song": False, "projection": 64},
     }
 
@@ -128,6 +130,7 @@ class CLMR(System):
         channels: Sequence[int] = CHANNELS,
         projection: int | None = 128,
         projector_layers: int = 2,
+        normalise: bool = False,
         tags: int | None = None,
         dropout: float = 0.0,
         channels_last: bool = False,
@@ -151,6 +154,7 @@ class CLMR(System):
         check_choice("version", version, "v1", "v2")
         check_choice("optimiser", optimiser, "adam", "lars")
         self.rate, self.temperature, self.version, self.by_song = rate, temperature, version, by_song
+        self.normalise = normalise
         self.batch_size, self.epochs, self.training_steps = batch_size, epochs, training_steps
         self.optimiser, self.learning_rate, self.weight_decay = optimiser, learning_rate, weight_decay
         self.clip_seconds, self.clip_parts, self.precision, self.quirks = clip_seconds, clip_parts, precision, quirks
@@ -183,7 +187,7 @@ class CLMR(System):
     # Objective (section 3) --------------------------------------------------------------------------------------------
 
     def project(self, x: Float[Tensor, "batch 1 samples"]) -> Float[Tensor, "batch projection"]:
-        """z of one view: the projection of its representation.
+        """z of one view: the projection of its representation, of length 1 where `normalise` says so.
 
         Raises:
             OptionError: there is no projector.
@@ -191,7 +195,8 @@ class CLMR(System):
         """
         if self.projector is None:
             raise OptionError("This network has no projector; make it with projection=64 to learn by contrast.")
-        return self.projector(self.encoder.represent_one(x))
+        z = self.projector(self.encoder.represent_one(x))
+        return functional.normalize(z, dim=1) if self.normalise else z
 
     def loss(self, first: Float[Tensor, "batch 1 samples"], second: Float[Tensor, "batch 1 samples"]) -> Loss:
         """NT-Xent of two views of each item (equation 1). The views go through the encoder one after the other, so

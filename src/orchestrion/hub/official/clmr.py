@@ -56,6 +56,7 @@ def arguments(official: Mapping[str, Any]) -> dict[str, Any]:
     for name, our in {
         "projection_dim": "projection",
         "projector_layers": "projector_layers",
+        "normalize": "normalise",
         "temperature": "temperature",
         "batch_size": "batch_size",
     }.items():
