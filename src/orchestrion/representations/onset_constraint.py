@@ -9,12 +9,13 @@ from orchestrion.representations.performance_tokens import END, PerformanceVocab
 
 
 class OnsetConstraint:
-    """After the first and the second note of a segment, the next token is an onset at most `spread` ms later than the
-    last one, until `notes` of them stand together; afterwards anything may come.
+    """A chord is the first onset of a segment and those that come within `spread` ms of the chord's last one. After a
+    note, the next token is an onset at most `spread` ms later than the chord's last one, until the chord has `notes`
+    onsets; afterwards anything may come.
 
     Args:
         spread: milliseconds.
-        notes: of the chord.
+        notes: onsets of the chord; none is no constraint.
     """
 
     def __init__(self, vocabulary: PerformanceVocabulary, *, spread: int = 50, notes: int = 3) -> None:
@@ -43,7 +44,8 @@ class OnsetConstraint:
         if kind == END:
             self.done = True
         elif not isinstance(kind, str) and kind[0] == "onset":
-            self._onset = int(kind[1])
+            if self._onset is None or abs(self._onset - int(kind[1])) <= self.spread:
+                self._onset = int(kind[1])
+                self._count += 1
         elif not isinstance(kind, str) and kind[0] == "piano":
-            self._count += 1
             self._after_note = True
