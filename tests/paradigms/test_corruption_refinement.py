@@ -49,6 +49,17 @@ def test_a_pass_leaves_the_ends_and_what_is_protected():
     assert [segment[0].pitch for segment in SEGMENTS] == [60, 61, 62, 63, 64, 65]
 
 
+def test_the_published_context_counts_segments_that_are_not_protected():
+    options = {"corruptions": ["whole_mask"], "rate": 1.0, "genre": "jazz", "protected": {3, 4}, "first": 0}
+    options |= {"before": 1, "after": 1, "keep_last": False, "chance": lambda number, place: random.Random(1)}
+    ours, official = Recorder(), Recorder()
+    refine(SEGMENTS, ours, **options)
+    refine(SEGMENTS, official, quirks="official", **options)
+    assert [place for place, _ in official.shown] == [0, 1, 2, 5]
+    assert [ours.pitches(number) for number in range(4)] == [[61], [100, 62], [100, 63], [64]]
+    assert [official.pitches(number) for number in range(4)] == [[61], [100, 62], [100, 63, 64, 65], [100, 63, 64]]
+
+
 def test_a_higher_rate_takes_the_same_segments_and_more():
     taken = []
     for rate in (0.2, 0.5, 1.0):

@@ -7,7 +7,7 @@ distance, and what is asked for at the same time is written side by side, with t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrion.representations.corruptions import (
@@ -80,20 +80,25 @@ def refine(
         protected: places of segments that stay.
         before, after: segments of context.
         most: requests at once.
-        quirks: "official": `first` does not count protected segments, and in one of ten cases the last segment of the
-            right context is cut off, as in training.
+        quirks: "official": neither `first` nor the context counts protected segments (they are shown where they lie
+            between others), and in one of ten cases the last segment of the right context is cut off, as in training.
         progress: called with the passes that are done, and all.
     """
-    places = [place for place in range(len(segments)) if place not in protected]
+    free = [place for place in range(len(segments)) if place not in protected]
     if quirks == "official":
-        places = places[first : len(places) - 1 if keep_last else None]
+        places = free[first : len(free) - 1 if keep_last else None]
+        reach = {
+            place: (place - free[max(count - before, 0)], free[min(count + after, len(free) - 1)] - place)
+            for count, place in enumerate(free)
+        }
     else:
-        places = [place for place in places if first <= place < len(segments) - keep_last]
+        places = [place for place in free if first <= place < len(segments) - keep_last]
+        reach = dict.fromkeys(places, (before, after))
 
     def spoil(place: int, corruption: str, context: Sequence[list[Item]], at: int, drawn: Chance) -> list[Token]:
         name = drawn.choice(list(CORRUPTIONS)) if corruption == RANDOM else corruption
         spoiled = corrupt(name, context[at], drawn, genre=genre, quirks=quirks)
-        tokens = encoder_tokens(context, at, spoiled, before=before, after=after)
+        tokens = encoder_tokens(context, at, spoiled, before=at, after=len(context) - at - 1)
         if quirks == "official" and drawn.uniform(0, 1) < CUT and place > 0:
             tokens = cut_at_last_break(tokens)
         return tokens
@@ -101,12 +106,12 @@ def refine(
     passes: list[_Pass] = []
     state: Sequence[list[Item] | None] = [list(segment) for segment in segments]
     for number, corruption in enumerate(corruptions):
-        passes.append(_Pass(number, corruption, state, frozenset(places), [None] * len(segments)))
+        passes.append(_Pass(number, corruption, state, {one: reach[one] for one in places}, [None] * len(segments)))
         state = passes[-1].made
     while not all(one.done for one in passes):
         requests: list[Request] = []
         for one in passes:
-            requests += one.ask(most - len(requests), spoil, chance, rate=rate, before=before, after=after)
+            requests += one.ask(most - len(requests), spoil, chance, rate=rate)
         for request, made in zip(requests, write(requests) if requests else (), strict=True):
             passes[request.number].made[request.place] = made
         if progress is not None:
@@ -117,12 +122,13 @@ def refine(
 @dataclass(slots=True)
 class _Pass:
     """A pass on its way from left to right: `earlier` is what the one before leaves, `made` what this one does, with
-    None where that is still being written. `next` is the segment to look at, `drawn` its chance where it was chosen."""
+    None where that is still being written. `reach` gives the segments of context before and after each place that may
+    be written anew. `next` is the segment to look at, `drawn` its chance where it was chosen."""
 
     number: int
     corruption: str
     earlier: Sequence[list[Item] | None]
-    places: frozenset[int]
+    reach: Mapping[int, tuple[int, int]]
     made: list[list[Item] | None]
     next: int = 0
     drawn: Chance | None = None
@@ -138,8 +144,6 @@ class _Pass:
         chance: Callable[[int, int], Chance],
         *,
         rate: float,
-        before: int,
-        after: int,
     ) -> list[Request]:
         """At most `most` requests, up to the first segment whose context is not there yet."""
         found: list[Request] = []
@@ -147,12 +151,13 @@ class _Pass:
             place, old = self.next, self.earlier[self.next]
             if old is None:
                 break
-            if self.drawn is None and place in self.places:
+            if self.drawn is None and place in self.reach:
                 drawn = chance(self.number, place)
                 self.drawn = drawn if drawn.random() < rate else None
             if self.drawn is None:
                 self.made[place] = old
             else:
+                before, after = self.reach[place]
                 left = [*self.made[max(place - before, 0) : place]]
                 context = [*left, old, *self.earlier[place + 1 : place + 1 + after]]
                 known = [segment for segment in context if segment is not None]
