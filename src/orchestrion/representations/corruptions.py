@@ -1,8 +1,9 @@
 """The nine ways in which ImprovNet (arXiv 2502.04522) spoils a segment of a performance, and what its encoder reads.
 
 Each takes the notes of a segment and a source of chance with the methods of `random.Random`. `quirks="official"`
-keeps two slips of the published code: the last note is lost by `note_modification`, and the last group by `skyline`
-if it has more than one note or the mark of the end follows it.
+keeps slips of the published code: pitches leave the range of MIDI in `incorrect_transposition` and `note_modification`,
+which also loses the last note; `skyline` loses notes of pitch 0, an only note, and the last group if it has more than
+one note or the mark of the end follows it, and begins a group anew after two marks.
 """
 
 from __future__ import annotations
@@ -99,8 +100,8 @@ def permute_pitch_velocity(segment: Sequence[Item], chance: Chance, *, quirks: s
 
 def fragmentation(segment: Sequence[Item], chance: Chance, *, quirks: str = "none") -> list[Token]:
     """Only the first fifth to half."""
-    kept = list(segment[: int(len(segment) * chance.uniform(0.2, 0.5))])
-    return note_tokens(kept + [mark for mark in _marks(segment) if mark not in kept])
+    length = int(len(segment) * chance.uniform(0.2, 0.5))
+    return note_tokens([*segment[:length], *_marks(segment[length:])])
 
 
 def incorrect_transposition(segment: Sequence[Item], chance: Chance, *, quirks: str = "none") -> list[Token]:
@@ -108,7 +109,7 @@ def incorrect_transposition(segment: Sequence[Item], chance: Chance, *, quirks: 
     changed = []
     for note in _notes(segment):
         moved = note.pitch + chance.randint(-5, 5) if chance.choice([True, False]) else note.pitch
-        changed.append(note._replace(pitch=min(max(moved, 0), 127)))
+        changed.append(note._replace(pitch=moved if quirks == "official" else min(max(moved, 0), 127)))
     return note_tokens(_refill(segment, changed))
 
 
@@ -116,7 +117,7 @@ def note_modification(segment: Sequence[Item], chance: Chance, *, quirks: str = 
     """Some notes left out, their time given to the note before; some long ones halved, with another note between."""
     notes = _notes(segment)
     kept = _leave_out(notes, chance, lose_last=quirks == "official")
-    return note_tokens([*_marks(segment), *_put_between(kept, chance)])
+    return note_tokens([*_marks(segment), *_put_between(kept, chance, any_pitch=quirks == "official")])
 
 
 def _leave_out(notes: Sequence[TimedNote], chance: Chance, *, lose_last: bool) -> list[TimedNote]:
@@ -126,7 +127,7 @@ def _leave_out(notes: Sequence[TimedNote], chance: Chance, *, lose_last: bool) -
         note, after = notes[place], notes[place + 1]
         share = chance.uniform(0.1, 0.4)
         dropped = chance.uniform(0, 1) < share
-        if dropped and after.onset - note.onset > CHORD:
+        if dropped and abs(after.onset - note.onset) > CHORD:
             note = note._replace(duration=min(note.duration + after.duration, LONGEST))
         kept.append(note)
         place += 2 if dropped else 1
@@ -135,7 +136,7 @@ def _leave_out(notes: Sequence[TimedNote], chance: Chance, *, lose_last: bool) -
     return kept
 
 
-def _put_between(notes: Sequence[TimedNote], chance: Chance) -> list[TimedNote]:
+def _put_between(notes: Sequence[TimedNote], chance: Chance, *, any_pitch: bool) -> list[TimedNote]:
     found: list[TimedNote] = []
     for place, note in enumerate(notes):
         share = chance.uniform(0.1, 0.4)
@@ -143,11 +144,12 @@ def _put_between(notes: Sequence[TimedNote], chance: Chance) -> list[TimedNote]:
             found.append(note)
             continue
         half = 10 * round(note.duration / 20)
-        pitch = min(max(note.pitch + chance.randint(-5, 5), 0), 127)
+        pitch = note.pitch + chance.randint(-5, 5)
         velocity = chance.choice(MODIFIED_VELOCITIES)
-        onset = note.onset + chance.randint(0, max(notes[place + 1].onset - note.onset, 0))
+        onset = note.onset + chance.randint(0, abs(notes[place + 1].onset - note.onset))
         duration = min(half + chance.randint(-int(half * 0.1), int(half * 0.1)), LONGEST)
         found.append(note._replace(duration=half))
+        pitch = pitch if any_pitch else min(max(pitch, 0), 127)
         found.append(TimedNote(pitch, velocity, round(onset, -1), round(duration, -1)))
     return found
 
@@ -159,18 +161,21 @@ def skyline(segment: Sequence[Item], chance: Chance, *, quirks: str = "none") ->
         return []
     found: list[Item] = []
     group: list[TimedNote] = []
+    marks = 0  # since the last note
     for item in segment:
         if isinstance(item, str):
             found.append(item)
+            marks += 1
             continue
-        if group and item.onset - group[-1].onset > CHORD:
+        if group and (abs(item.onset - group[-1].onset) > CHORD or (official and marks > 1)):
             found.append(_highest(group))
             group = []
         group.append(item)
-    lost = official and (len(group) > 1 or segment[-1] == NEAR_END)
+        marks = 0
+    lost = official and (len(group) > 1 or len(_notes(segment)) == 1 or segment[-1] == NEAR_END)
     if group and not lost:
         found.append(_highest(group))
-    return note_tokens(found)
+    return note_tokens([item for item in found if isinstance(item, str) or item.pitch > 0 or not official])
 
 
 def _highest(group: Sequence[TimedNote]) -> TimedNote:
@@ -217,6 +222,7 @@ def encoder_tokens(
 
 
 def cut_at_last_break(tokens: Sequence[Token]) -> list[Token]:
-    """The published form of "no right context": what follows the last break is dropped, be it the corrupted segment."""
+    """The published form of "no right context": what follows the last break is dropped, be it the corrupted
+    segment, or all if there is no break."""
     breaks = [place for place, token in enumerate(tokens) if token == BREAK]
-    return list(tokens[: breaks[-1] + 1]) if breaks else list(tokens)
+    return list(tokens[: breaks[-1] + 1]) if breaks else []
