@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,14 +54,16 @@ def published_notes(
     ticks_per_beat: int,
 ) -> list[TimedNote]:
     """Notes as the published tokenizer reads a file, its slips included: a note-off ends all sounding notes of its
-    pitch; notes stand in the order of their ends within one onset; the duration of a note that starts after the last
-    change of tempo is counted as if the tempo before it had held from there back to the start of the note.
+    pitch; notes stand in the order of their note-offs within one onset; of the pedal's spans the first that a note ends
+    strictly within holds it, and a span without an end lasts to the end of the note that stands last; times are those
+    of `_between`; only onsets that lie in a later segment than the one before move on to another segment.
 
     Args:
-        notes: start, end (ticks), pitch, velocity.
+        notes: start, end (ticks), pitch, velocity; in the order of the file.
         pedal: tick and value.
-        tempos: tick and microseconds a beat.
+        tempos: tick and microseconds a beat; 120 beats a minute if there are none.
     """
+    tempos = tempos or [(0, 500000)]
     spans, down = [], None
     for tick, value in pedal:
         if value >= PEDAL_DOWN and down is None:
@@ -68,24 +71,26 @@ def published_notes(
         elif value < PEDAL_DOWN and down is not None:
             spans.append((down, tick))
             down = None
-    ends: list[tuple[int, int, int, int]] = []
+    ends: list[tuple[int, int, int, int, int]] = []
     for start, _, pitch, velocity in notes:
-        end = min(last for first, last, other, _ in notes if other == pitch and last > start)
-        ends.append((start, end, pitch, velocity))
-    ends.sort(key=lambda note: note[1])
-    ends.sort(key=lambda note: note[0])
+        offs = ((last, place) for place, (_, last, other, _) in enumerate(notes) if other == pitch and last > start)
+        ends.append((start, *min(offs), pitch, velocity))
+    ends.sort(key=lambda note: note[:3])
+    if down is not None and ends:
+        spans.append((down, ends[-1][1]))
     origin = ends[0][0] if ends else 0
-    found = []
-    for start, end, pitch, velocity in ends:
-        for first, last in spans:
-            end = last if first <= end < last else end
-        onset = round(_between(origin, start, tempos, ticks_per_beat))
-        duration = round(_between(start, end, tempos, ticks_per_beat, slip=True))
+    found, segment, before = [], 0, 0
+    for start, end, _, pitch, velocity in ends:
+        end = next((last for first, last in spans if first < end < last), end)
+        onset = _between(origin, start, tempos, ticks_per_beat)
+        duration = _between(start, end, tempos, ticks_per_beat)
+        segment += max(onset // SEGMENT - before // SEGMENT, 0)
+        before = onset
         found.append(
             TimedNote(
                 pitch,
                 max(_on_grid(velocity, 120), GRID),
-                SEGMENT * (onset // SEGMENT) + _on_grid(onset % SEGMENT, SEGMENT - GRID),
+                SEGMENT * segment + _on_grid(onset % SEGMENT, SEGMENT - GRID),
                 max(_on_grid(duration, SEGMENT), GRID),
             )
         )
@@ -103,19 +108,19 @@ def _on_grid(value: int, last: int) -> int:
     return GRID * best
 
 
-def _between(
-    start: int, end: int, tempos: Sequence[Sequence[int]], ticks_per_beat: int, *, slip: bool = False
-) -> float:
-    """Milliseconds between two ticks."""
-    if slip and len(tempos) > 1 and start > tempos[-1][0]:
-        last = tempos[-1][0]
-        return _ms(last - start, tempos[-2][1], ticks_per_beat) + _ms(end - last, tempos[-1][1], ticks_per_beat)
-    total = 0.0
-    for number, (tick, length) in enumerate(tempos):
-        after = tempos[number + 1][0] if number + 1 < len(tempos) else end
-        total += _ms(max(min(end, after) - max(start, tick), 0), length, ticks_per_beat)
-    return total
+def _between(start: int, end: int, tempos: Sequence[Sequence[int]], ticks_per_beat: int) -> int:
+    """Milliseconds between two ticks, as published: a start after the last change of tempo counts back to the change
+    at the tempo before; a tempo also holds before its tick where it is the first, but for an end up to an only one."""
+    place = next((place for place, (tick, _) in enumerate(tempos) if start <= tick), len(tempos) - 1)
+    held = tempos[max(place - 1, 0) :]
+    seconds, reached = 0.0, start
+    for (_, length), (change, _) in pairwise(held):
+        seconds += _seconds(min(end, change) - reached, length, ticks_per_beat)
+        reached = min(end, change)
+    if end > held[-1][0]:
+        seconds += _seconds(end - reached, held[-1][1], ticks_per_beat)
+    return round(seconds * 1e3)
 
 
-def _ms(ticks: int, tempo: int, ticks_per_beat: int) -> float:
-    return 1e3 * (ticks * (tempo * 1e-6 / ticks_per_beat))
+def _seconds(ticks: int, tempo: int, ticks_per_beat: int) -> float:
+    return ticks * (tempo * 1e-6 / ticks_per_beat)
