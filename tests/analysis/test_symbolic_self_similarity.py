@@ -11,6 +11,7 @@ from orchestrion.analysis.self_similarity import (
     find_borders,
     note_chroma,
     similarity_matrix,
+    strongest,
     strongest_borders,
 )
 from orchestrion.errors import OptionError
@@ -40,6 +41,17 @@ def test_borders_stand_out_and_apart():
     curve[[100, 130, 300]] = 1.0, 0.9, 0.5
     assert find_borders(curve, 0.1).tolist() == [100, 300]
     assert find_borders(np.full(50, 0.2), 0.1).tolist() == []
+
+
+def test_of_equal_borders_those_count_that_the_published_code_chooses():
+    curve = np.full(50, 0.2)
+    curve[::7] = 0.9
+    borders = find_borders(curve, 0.46439909297052157)
+    assert borders.tolist() == [21, 42] and strongest(borders, curve, 1) == [42]
+    curve = np.full(100, 0.2)
+    curve[::30] = 0.9
+    borders = find_borders(curve, 0.5)
+    assert borders.tolist() == [30, 60, 90] and strongest(borders, curve, 2) == [60, 90]
 
 
 def test_picture(tmp_path):

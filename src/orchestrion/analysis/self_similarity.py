@@ -128,7 +128,8 @@ def find_borders(
     apart: float = APART,
     least: float = LEAST,
 ) -> np.ndarray:
-    """Frames at which a curve of novelty stands out from its surroundings.
+    """Frames at which a curve of novelty stands out from its surroundings. Of equal ones that lie too near to each
+    other those count that the published code chooses.
 
     Args:
         step: seconds between frames.
@@ -139,17 +140,19 @@ def find_borders(
     from scipy.signal import find_peaks
 
     reach = round(near / step)
-    sums = np.concatenate([[0.0], np.cumsum(novelty)])
-    first = np.maximum(np.arange(len(novelty)) - reach, 0)
-    last = np.minimum(np.arange(len(novelty)) + reach + 1, len(novelty))
-    mean = (sums[last] - sums[first]) / (last - first)
+    # each mean is a sum of its own: running sums would tell equal surroundings apart by rounding
+    near_by = (novelty[max(place - reach, 0) : place + reach + 1] for place in range(len(novelty)))
+    mean = np.array([np.sum(part) / len(part) for part in near_by])
     ratio = np.divide(novelty, mean, out=np.zeros(len(novelty)), where=mean > 0)
-    return find_peaks(ratio, distance=max(round(apart / step), 1), height=least)[0]
+    peaks = find_peaks(ratio, distance=max(round(apart / step), 1))[0]
+    return peaks[ratio[peaks] >= least]
 
 
 def strongest(peaks: Sequence[int] | np.ndarray, novelty: Float[np.ndarray, " frames"], count: int) -> list[int]:
-    """The `count` peaks of the greatest novelty, in the order of time."""
-    return sorted(sorted((int(one) for one in peaks), key=lambda one: -novelty[one])[:count])
+    """The `count` peaks of the greatest novelty, of equal ones those that the published code chooses (the later, of
+    few), in the order of time."""
+    places = np.asarray(peaks, int)
+    return sorted(places[np.argsort(novelty[places])[::-1][:count]].tolist())
 
 
 def strongest_borders(
