@@ -16,7 +16,9 @@ KERNEL_SCALE = 0.05
 
 def checkerboard(half: int, sigma: float) -> Float[np.ndarray, "size size"]:
     """Foote's kernel of 2 · `half` + 1 cells: +1 in the quadrants on the diagonal, −1 beside it, 0 between, under a
-    Gaussian of standard deviation `sigma`."""
+    Gaussian of standard deviation `sigma`; all 0 if that is 0."""
+    if sigma == 0:
+        return np.zeros((2 * half + 1, 2 * half + 1))
     offset = np.arange(-half, half + 1)
     side = np.sign(offset) * np.exp(-(offset**2) / (2 * sigma**2))
     return np.outer(side, side)
