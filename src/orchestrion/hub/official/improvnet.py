@@ -142,32 +142,62 @@ def convert_ssm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
+_SIZES = {
+    "encoder_length": (2048, "encoder_max_sequence_length"),
+    "decoder_length": (512, "decoder_max_sequence_length"),
+    "encoder_layers": (12, "encoder_num_layers"),
+    "decoder_layers": (12, "decoder_num_layers"),
+    "num_heads": (8, "num_heads", "encoder_num_heads", "decoder_num_heads"),
+    "width": (512, "hidden_size", "encoder_hidden_size", "decoder_hidden_size"),
+    "feed_forward": (2048, "intermediate_size", "encoder_intermediate_size", "decoder_intermediate_size"),
+}
+_CLASSIFIER_SIZES = {
+    "max_length": (1024, "positions", "encoder_max_sequence_length"),
+    "num_layers": (12, "layers", "encoder_num_layers"),
+    "num_heads": (8, "heads", "encoder_num_heads"),
+    "width": (512, "hidden", "encoder_hidden_size"),
+    "feed_forward": (2048, "intermediate", "encoder_intermediate_size"),
+    "dropout": (0.1, "encoder_dropout"),
+}
+"""Our names: the value if none is given, and the published names, of the configuration files too."""
+_FOLLOWING = ("bos = decoder start", "eos", "pad")
+
+
+def _sizes(official: Mapping[str, Any], table: Mapping[str, tuple[Any, ...]], *others: str) -> dict[str, Any]:
+    """Ours of a table; `others` are the names that it does not hold."""
+    known = {name for _, *names in table.values() for name in names}
+    unknown = sorted(set(official) - known - set(others))
+    if unknown:
+        raise WeightsError(f"The argument {unknown[0]!r} belongs to no published ImprovNet.")
+    found = {}
+    for ours, (default, *names) in table.items():
+        given = {name: official[name] for name in names if name in official}
+        if len(set(given.values())) > 1:
+            raise WeightsError(f"There is one {ours} in ours, but the arguments say {given}.")
+        found[ours] = next(iter(given.values()), default)
+    return found
+
+
 def arguments(official: Mapping[str, Any]) -> dict[str, Any]:
-    """Our constructor arguments from those of the generator. Start, end and padding follow from the vocabulary."""
-    return {
-        "vocabulary_size": official["vocab_size"],
-        "encoder_length": official.get("encoder_max_sequence_length", 2048),
-        "decoder_length": official.get("decoder_max_sequence_length", 512),
-        "encoder_layers": official.get("encoder_num_layers", 12),
-        "decoder_layers": official.get("decoder_num_layers", 12),
-        "num_heads": official.get("num_heads", 8),
-        "width": official.get("hidden_size", 512),
-        "feed_forward": official.get("intermediate_size", 2048),
-        "quirks": "official",
-    }
+    """Our constructor arguments from those of the generator, or from `vocab_size` and the part `model` of a published
+    configuration. Start, end and padding follow from the vocabulary.
+
+    Raises:
+        WeightsError: an argument is unknown, or encoder and decoder differ in heads or sizes.
+    """
+    sizes = _sizes(official, _SIZES, "vocab_size", *_FOLLOWING)
+    return {"vocabulary_size": official["vocab_size"], **sizes, "quirks": "official"}
 
 
 def classifier_arguments(official: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of `nn.bert.BertClassifier` from those of the genre classifier."""
-    return {
-        "classes": len(official["labels"]),
-        "vocabulary_size": official["vocab_size"],
-        "max_length": official.get("positions", 1024),
-        "num_layers": official.get("layers", 12),
-        "num_heads": official.get("heads", 8),
-        "width": official.get("hidden", 512),
-        "feed_forward": official.get("intermediate", 2048),
-    }
+    """Arguments of `nn.bert.BertClassifier` from those of the genre classifier, or from `vocab_size`, `labels` and the
+    part `classifier_model` of a published configuration.
+
+    Raises:
+        WeightsError: an argument is unknown, or two names give another value to the same.
+    """
+    sizes = _sizes(official, _CLASSIFIER_SIZES, "vocab_size", "labels")
+    return {"classes": len(official["labels"]), "vocabulary_size": official["vocab_size"], **sizes}
 
 
 def ssm_arguments(official: Mapping[str, Any]) -> dict[str, Any]:
