@@ -132,3 +132,44 @@ def test_published_files_need_a_melody_and_whole_notes():
         tokens_to_midi([WORDS.bar, WORDS.position(0), WORDS.on(0, 60), WORDS.bar], WORDS)
     with pytest.raises(InputError, match="open or closed already"):
         tokens_to_midi([WORDS.end], WORDS)
+
+
+def words(text: str) -> list[int]:
+    """Ids of a text in which "60:4" is a note of the melody with its steps."""
+    found = []
+    for word in text.split():
+        pitch, _, steps = word.partition(":")
+        note = [f"Note-On-MELODY_{pitch}", f"Note-Duration-MELODY_{steps}", "Note-Velocity-MELODY_90"]
+        found += [WORDS.ids[name] for name in (note if steps else [word])]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "tempos", "themes"),
+    [
+        ("Bar Position_0 Tempo_101 60:4 Position_4 Tempo_101", [(101, 0)], []),
+        ("Bar Position_0 60:4 Position_4 Tempo_122 Position_8 Tempo_122", [(120, 0), (122, 120)], []),
+        ("Tempo_20 Bar Position_0 Tempo_101 Position_0 Tempo_122 62:4", [(122, 0)], []),
+        # a theme of one position ends where the next one does, or is lost
+        ("Theme_Start Bar Position_0 60:4 Theme_End", [(120, 0)], []),
+        (
+            "Bar Position_0 60:4 Position_4 Theme_Start Theme_End Theme_Start Position_8 62:4 Theme_End",
+            [(120, 0)],
+            [(120, 240, 1, 1)],
+        ),
+        (
+            "Theme_Start Bar Position_0 60:4 Theme_End Bar Position_4 Theme_Start Position_8 62:4 Theme_End",
+            [(120, 0)],
+            [(0, 720, 1, 1)],
+        ),
+    ],
+)
+def test_the_published_file_is_read_again(text, tempos, themes):
+    """The values that `REMIID2midi` and its reader give."""
+    song = tokens_to_midi(words(text), WORDS)
+    assert song.tempos == tempos and song.themes == themes
+
+
+def test_a_note_off_ends_the_note_that_has_sounded_longest():
+    song = tokens_to_midi(words("Bar Position_0 60:8 Position_2 60:2 Position_4 60:4"), WORDS)
+    assert song.tracks["MELODY"] == [(0, 120, 60, 90), (60, 240, 60, 90), (120, 240, 60, 90)]

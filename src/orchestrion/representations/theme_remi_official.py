@@ -141,8 +141,9 @@ def _write_bars(
 
 
 def tokens_to_midi(tokens: Sequence[int], vocabulary: ThemeVocabulary) -> TicksSong:
-    """Notes at 120 ticks a quarter as the published `REMIID2midi` writes them: theme regions reach from the last
-    position before the region to the last position in it.
+    """A song at 120 ticks a quarter as it is read again from the file that the published `REMIID2midi` writes: theme
+    regions reach from the last position before the region to the last position in it, and one of no length ends where
+    the next does; the tempo is 120 at first, and one that repeats the one before is left out.
 
     Raises:
         InputError: a note is not whole, or a theme is opened or closed twice.
@@ -176,4 +177,27 @@ def tokens_to_midi(tokens: Sequence[int], vocabulary: ThemeVocabulary) -> TicksS
         elif kind == "Theme":
             raise InputError(f"Token {number} opens or closes a theme that is open or closed already.")
         number += 1
-    return TicksSong(tpq, tracks, tempos, themes)
+    changes = [(120.0, 0)]
+    for bpm, tick in sorted(tempos, key=lambda tempo: tempo[1]):
+        if tick == 0:
+            changes = [(bpm, tick)]
+        elif bpm != changes[-1][0]:
+            changes.append((bpm, tick))
+    return TicksSong(tpq, {name: _read_again(notes) for name, notes in tracks.items()}, changes, _read_again(themes))
+
+
+def _read_again(notes: Sequence[TicksNote]) -> list[TicksNote]:
+    """Notes in the order of their ends: at one tick note-offs stand before note-ons, shorter notes before longer ones,
+    and a note-off ends the note of its pitch that has sounded longest."""
+    events = [(end, 0, 0, pitch, 0) for _, end, pitch, _ in notes]
+    events += [(start, 1, end, pitch, velocity) for start, end, pitch, velocity in notes]
+    sounding: dict[int, list[tuple[int, int]]] = {}
+    found: list[TicksNote] = []
+    for tick, begins, _, pitch, velocity in sorted(events, key=lambda event: event[:3]):
+        held = sounding.setdefault(pitch, [])
+        if begins:
+            held.append((tick, velocity))
+        elif held:
+            start, loud = held.pop(0)
+            found.append((start, tick, pitch, loud))
+    return found
