@@ -195,7 +195,8 @@ class _Held(nn.Module):
 
     def streaming(self, plan: Plan, place: Place) -> tuple[nn.Module, Place]:
         conv, after = plan.build(self.conv, place)
-        return _StreamedHeld(conv, self.stride), Place(after.rate * self.stride, after.late * self.stride)
+        late = after.late * (self.stride if plan.exact else 1)  # the published code counts frames of the convolution
+        return _StreamedHeld(conv, self.stride), Place(after.rate * self.stride, late)
 
 
 class _StreamedHeld(nn.Module):
