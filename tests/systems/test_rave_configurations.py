@@ -1,7 +1,23 @@
 """What the published arguments and configurations of RAVE mean, checked against facts of the published code."""
 
+import pytest
+import torch
+
+from orchestrion.analysis.pqmf import Pqmf
+from orchestrion.errors import OptionError
+from orchestrion.hub.official import rave as official
 from orchestrion.nn.streaming import Place, Plan
 from orchestrion.nn.strided_autoencoder import HeadedDecoder
+from orchestrion.systems.rave import RAVE
+
+SIZES = ["CAPACITY = 4", "LATENT_SIZE = 6", "RATIOS = [4, 2, 2]"]
+V1 = [*SIZES, "blocks.NoiseGenerator.ratios = [2, 2]"]
+V2 = [*SIZES, "DILATIONS = [[1, 3], [1], [1, 2, 3]]"]
+
+
+def told(file, *lines, **more):
+    """Our arguments of a published configuration with changes."""
+    return official.arguments({"gin file": file, "overrides": list(lines), **more})
 
 
 def test_the_published_stream_does_not_multiply_the_delay_of_loudness():
@@ -13,3 +29,20 @@ def test_the_published_stream_does_not_multiply_the_delay_of_loudness():
         _, trunk = Plan(exact=False).build(decoder.net, Place(1))
         assert after.late == trunk.late + 3  # that of the waveform, of 7 taps
         assert stream.heads[1].parts[0].frames == 3 - 1  # the convolution of loudness is late by one of its frames
+
+
+def test_causal_networks_have_a_causal_filter_bank():
+    causal = "cc.get_padding.mode = 'causal'"
+    headed = RAVE(**told("v1.gin", *V1, causal))
+    assert headed.receptive_field() == (7513, 0)  # as the published code measures it
+    residual = RAVE(**told("v2.gin", *V2, causal))
+    assert residual.streaming_decoder(latent_size=6).after.late == 224
+    bank = Pqmf(bands=4, attenuation=60.0, quirks="official", padding="anticausal")
+    mirror = Pqmf(bands=4, attenuation=60.0, quirks="official", padding="causal")
+    assert (bank.analysis_pads, mirror.synthesis_pads) == ((0, bank.taps), (bank.taps, 0))
+    x = torch.rand(1, 1, 256) - 0.5
+    centred = Pqmf(bands=4, attenuation=60.0, quirks="official")
+    late = centred.taps // 2  # even, so that the signs of odd bands agree
+    torch.testing.assert_close(mirror.analyse(x)[..., late:], centred.analyse(x)[..., :-late])
+    with pytest.raises(OptionError, match="padding is 'x'"):
+        Pqmf(padding="x")

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from orchestrion.errors import OptionError
+from orchestrion.errors import OptionError, check_choice
 
 
 @lru_cache(maxsize=16)
@@ -70,16 +70,21 @@ class Pqmf(nn.Module):
         attenuation: of the stop-band, in dB.
         quirks: "official" has the filters of RAVE's published code, and gives the signal back one frame of `bands`
             samples late.
+        padding: of both convolutions, as of `same_padding`: other than "centred" is for the published code with such
+            convolutions, and gives the signal back late, or early.
 
     Raises:
-        OptionError: the number of bands is no power of two.
+        OptionError: the number of bands is no power of two, or there is no such padding.
     """
 
     analysis_weight: Tensor
     synthesis_weight: Tensor
 
-    def __init__(self, *, bands: int = 16, attenuation: float = 100.0, quirks: str = "none") -> None:
+    def __init__(
+        self, *, bands: int = 16, attenuation: float = 100.0, quirks: str = "none", padding: str = "centred"
+    ) -> None:
         super().__init__()
+        check_choice("padding", padding, "centred", "causal", "anticausal")
         if bands < 1 or bands & (bands - 1):
             raise OptionError(f"A filter bank of {bands} bands cannot be made; give a power of two.")
         self.bands = bands
@@ -90,6 +95,9 @@ class Pqmf(nn.Module):
         official = quirks == "official"  # a frame of zeros more, as in the published filters
         self.analysis_pads = (self.taps // 2, self.taps // 2 - (not official))
         self.synthesis_pads = (self.taps // 2, self.taps // 2) if official else (self.taps // 2 - 1, self.taps // 2)
+        if padding != "centred":
+            whole = sum(self.analysis_pads)
+            self.analysis_pads = self.synthesis_pads = (whole, 0) if padding == "causal" else (0, whole)
         forward = bank.reshape(bands, self.taps, bands).transpose(1, 2)
         inverse = bands * bank.flip(-1).reshape(bands, self.taps, bands).permute(2, 0, 1).flip(0)
         if official:

@@ -101,8 +101,8 @@ class RAVE(StreamingCodec, System):
         prior_dims, prior_bins, prior_width, prior_skip, prior_layers, prior_steps: of the prior over so many principal
             coordinates, and steps of its training after the other two; 0 dimensions: no prior.
         precision, average_decay: "float32" or "bfloat16"; of the average of weights, None for none.
-        quirks: "official" gives sound one sub-band frame late, reflects the ends of sound before mel spectrograms, and
-            reckons delays as the published code does.
+        quirks: "official" gives sound one sub-band frame late, pads the filter bank as the convolutions, reflects the
+            ends of sound before mel spectrograms, and reckons delays as the published code does.
     """
 
     card: ClassVar[Card] = Card(
@@ -210,7 +210,10 @@ class RAVE(StreamingCodec, System):
         check_choice("output", output, "bands", "waveform")
         self.rate, self.channels, self.quirks = rate, channels, quirks
         self.input, self.output, self.latent, self.noise_channels = input, output, latent, noise_channels
-        self.pqmf = Pqmf(bands=bands, attenuation=attenuation, quirks=quirks)
+        # only the published code pads its filter bank as its networks: what comes back is then not in time
+        self.pqmf = Pqmf(
+            bands=bands, attenuation=attenuation, quirks=quirks, padding=padding if quirks == "official" else "centred"
+        )
         self.mel = (
             MelFront(
                 sample_rate=rate, bands=mel_bands, size=mel_size, hop=mel_hop,
