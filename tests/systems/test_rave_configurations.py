@@ -46,3 +46,22 @@ def test_causal_networks_have_a_causal_filter_bank():
     torch.testing.assert_close(mirror.analyse(x)[..., late:], centred.analyse(x)[..., :-late])
     with pytest.raises(OptionError, match="padding is 'x'"):
         Pqmf(padding="x")
+
+
+FIRST = {
+    "data_size": 4, "capacity": 4, "latent_size": 6, "ratios": [4, 2, 2], "bias": True, "loud_stride": 1,
+    "use_noise": True, "noise_ratios": [2, 2], "noise_bands": 5, "d_capacity": 4, "d_multiplier": 2, "d_n_layers": 2,
+    "warmup": 100, "mode": "hinge", "sr": 48000,
+}  # fmt: skip
+
+
+def biased(model):
+    """Parts of a network with biases, other than normalisations."""
+    return {name.removesuffix(".bias") for name, value in model.named_parameters() if name.endswith(".bias")}
+
+
+def test_the_noise_head_of_the_first_code_always_has_biases():
+    model = RAVE(**official.arguments({**FIRST, "bias": False}))
+    norms = {name for name in biased(model) if name.startswith("encoder.")}
+    assert biased(model) - norms == {"decoder.noise.net.0", "decoder.noise.net.2"}
+    assert norms == {"encoder.net.1", "encoder.net.4", "encoder.net.7"}

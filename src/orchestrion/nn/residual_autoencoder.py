@@ -130,6 +130,7 @@ class ResidualDecoder(nn.Module):
         out_channels: of the signal.
         capacity, ratios, dilations, kernel_size, keep_dim, style, act, unit_act, bias, padding, weight_norm: as of the
             encoder, levels in its order.
+        up_bias: of the transposed convolutions; as `bias` by default.
         modulated: x · σ(a) instead of x.
         recurrent_layers: of a GRU before all else.
         noise_ratios, noise_hidden, noise_points: of the noise head; no ratios: none.
@@ -154,6 +155,7 @@ class ResidualDecoder(nn.Module):
         act: Activation | None = None,
         unit_act: Activation | None = None,
         bias: bool = False,
+        up_bias: bool | None = None,
         padding: str = "centred",
         weight_norm: bool = True,
     ) -> None:
@@ -172,7 +174,7 @@ class ResidualDecoder(nn.Module):
         layers.append(conv(latent, width, kernel_size))
         for ratio, chain in zip(ratios[::-1], level_dilations(dilations, len(ratios))[::-1], strict=True):
             narrower = width // (ratio if keep_dim else 2)
-            up = ConvTranspose1d(width, narrower, 2 * ratio, stride=ratio, bias=bias)
+            up = ConvTranspose1d(width, narrower, 2 * ratio, stride=ratio, bias=bias if up_bias is None else up_bias)
             layers += [act(width), normalised(up, weight_norm_=weight_norm)]
             width = narrower
             layers += units(width, chain)

@@ -111,7 +111,8 @@ class HeadedDecoder(nn.Module):
         kernel_sizes, dilations: of the residual stacks.
         loudness_stride: of the loudness head.
         noise_ratios, noise_points: of the noise head; no ratios: no such head.
-        bias: of the first layer and the heads; the layers between have none.
+        bias, stack_bias, up_bias, noise_bias: of the first layer and the heads; of the residual stacks (and of layers
+            of ratio 1, which do not go up); of the transposed convolutions; of the noise head, as `bias` by default.
         act, padding: as of `StridedEncoder`.
     """
 
@@ -129,6 +130,9 @@ class HeadedDecoder(nn.Module):
         noise_points: int = 5,
         act: Activation | None = None,
         bias: bool = False,
+        stack_bias: bool = False,
+        up_bias: bool = False,
+        noise_bias: bool | None = None,
         padding: str = "centred",
     ) -> None:
         super().__init__()
@@ -136,13 +140,16 @@ class HeadedDecoder(nn.Module):
         width = capacity * 2 ** len(ratios)
         layers: list[nn.Module] = [normalised(Conv1d(latent, width, 7, bias=bias, padding=padding), weight_norm_=True)]
         for ratio in ratios:
-            up: nn.Module = ConvTranspose1d(width, width // 2, 2 * ratio, stride=ratio, bias=False)
+            up: nn.Module = ConvTranspose1d(width, width // 2, 2 * ratio, stride=ratio, bias=up_bias)
             if ratio == 1:
-                up = Conv1d(width, width // 2, 3, bias=False, padding=padding)
+                up = Conv1d(width, width // 2, 3, bias=stack_bias, padding=padding)
             layers.append(nn.Sequential(act(width), normalised(up, weight_norm_=True)))
             width //= 2
-            stack = residual_stack(width, kernel_sizes=kernel_sizes, dilations=dilations, act=act, padding=padding)
-            layers.append(stack)
+            layers.append(
+                residual_stack(
+                    width, kernel_sizes=kernel_sizes, dilations=dilations, act=act, bias=stack_bias, padding=padding
+                )
+            )
         self.net = nn.Sequential(*layers)
         self.waveform = normalised(Conv1d(width, out_channels, 7, bias=bias, padding=padding), weight_norm_=True)
         self.loudness = normalised(
@@ -152,7 +159,7 @@ class HeadedDecoder(nn.Module):
         self.noise = (
             FilteredNoise(
                 width, bands=out_channels, ratios=noise_ratios, points=noise_points, act=activation("leaky_relu"),
-                bias=bias, padding=padding,
+                bias=bias if noise_bias is None else noise_bias, padding=padding,
             )
             if noise_ratios
             else None

@@ -75,6 +75,8 @@ class RAVE(StreamingCodec, System):
         noise_ratios, noise_points: of the noise head; none: no such head.
         act, unit_act, bias, padding: of the convolutions: "leaky_relu" or "snake", inside residual units as well, where
             the published version 3 keeps the former; "centred", "causal" or "anticausal".
+        up_bias: of the transposed convolutions; by default none in the headed layout, as `bias` in the residual one.
+        stack_bias, noise_bias: as of `HeadedDecoder`.
         fidelity_of: "variance" (of the code) or "singular_values" (of the paper).
         latent_size: principal coordinates that are exported; found by `fidelity` where none is given.
         fidelity: share that the exported coordinates must exceed.
@@ -162,6 +164,9 @@ class RAVE(StreamingCodec, System):
         act: str = "leaky_relu",
         unit_act: str = "leaky_relu",
         bias: bool = False,
+        up_bias: bool | None = None,
+        stack_bias: bool = False,
+        noise_bias: bool | None = None,
         padding: str = "centred",
         fidelity_of: Any = "variance",
         latent_size: int | None = None,
@@ -241,7 +246,8 @@ class RAVE(StreamingCodec, System):
             self.decoder: HeadedDecoder | ResidualDecoder = HeadedDecoder(
                 latent=latent + noise_channels, out_channels=wide_out, ratios=ratios, kernel_sizes=kernel_sizes,
                 dilations=dilations, loudness_stride=loudness_stride, noise_ratios=noise_ratios,
-                noise_points=noise_points, **shared,
+                noise_points=noise_points, up_bias=bool(up_bias), stack_bias=stack_bias, noise_bias=noise_bias,
+                **shared,
             )  # fmt: skip
         else:
             shared |= {"kernel_size": kernel_size, "keep_dim": keep_dim, "style": style}
@@ -253,7 +259,7 @@ class RAVE(StreamingCodec, System):
             self.decoder = ResidualDecoder(
                 latent=latent + noise_channels, out_channels=wide_out, ratios=tuple(ratios), dilations=dilations,
                 modulated=modulated, recurrent_layers=recurrent_layers, noise_ratios=noise_ratios,
-                noise_hidden=noise_hidden, noise_points=noise_points, **shared,
+                noise_hidden=noise_hidden, noise_points=noise_points, up_bias=up_bias, **shared,
             )  # fmt: skip
         if mean_gain != 1 and widths == 2:
             last: Any = self.encoder.net[-1]
