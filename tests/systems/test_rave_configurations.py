@@ -65,3 +65,8 @@ def test_the_noise_head_of_the_first_code_always_has_biases():
     norms = {name for name in biased(model) if name.startswith("encoder.")}
     assert biased(model) - norms == {"decoder.noise.net.0", "decoder.noise.net.2"}
     assert norms == {"encoder.net.1", "encoder.net.4", "encoder.net.7"}
+
+
+def test_the_rate_of_the_first_code_where_none_is_given():
+    assert RAVE(**official.arguments({name: value for name, value in FIRST.items() if name != "sr"})).rate == 24000
+    assert RAVE(**official.arguments(FIRST)).rate == 48000

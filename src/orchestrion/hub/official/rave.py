@@ -337,7 +337,7 @@ def _first_code(official: Mapping[str, Any]) -> dict[str, Any]:
         "sr": "rate",
         "warmup": "phase 1",
     }
-    ours = _preset("v1_paper") | {"noise_bias": True}  # `bias` does not reach the noise head there
+    ours = _preset("v1_paper") | {"rate": 24000, "noise_bias": True}  # `bias` does not reach the noise head there
     ours |= {names[name]: _plain(value) for name, value in official.items() if name in names}
     if not official.get("use_noise", True):
         ours["noise_ratios"] = ()
