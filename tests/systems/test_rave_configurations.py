@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from orchestrion.analysis.pqmf import Pqmf
-from orchestrion.errors import OptionError
+from orchestrion.errors import OptionError, WeightsError
 from orchestrion.hub.official import rave as official
 from orchestrion.nn.streaming import Place, Plan
 from orchestrion.nn.strided_autoencoder import HeadedDecoder
 from orchestrion.systems.rave import RAVE
+from orchestrion.systems.rave_training import Crops, Training
 
 SIZES = ["CAPACITY = 4", "LATENT_SIZE = 6", "RATIOS = [4, 2, 2]"]
 V1 = [*SIZES, "blocks.NoiseGenerator.ratios = [2, 2]"]
@@ -70,3 +71,24 @@ def test_the_noise_head_of_the_first_code_always_has_biases():
 def test_the_rate_of_the_first_code_where_none_is_given():
     assert RAVE(**official.arguments({name: value for name, value in FIRST.items() if name != "sr"})).rate == 24000
     assert RAVE(**official.arguments(FIRST)).rate == 48000
+
+
+@pytest.mark.parametrize("given", [official.arguments({**FIRST, "mode": "square"}),
+                                   told("v1.gin", *V1, "rave.RAVE.gan_loss = @core.ls_gan")], ids=["first", "later"])  # fmt: skip
+def test_the_least_squares_loss(given):
+    torch.manual_seed(0)
+    model = RAVE(**given)
+    training = Training(model, model.discriminator())
+    scores = [torch.randn(2, 1, 8) for _ in range(4)]
+    training._features = lambda real, fake: ([[scores[0]], [scores[1]]], [[scores[2]], [scores[3]]])
+    x = torch.rand(1, 1, 4 * model.ratio) - 0.5
+    found = training.judge(Crops(x, 0))
+    wanted = sum(float(((real - 1) ** 2 + fake**2).mean()) for real, fake in zip(scores[:2], scores[2:], strict=True))
+    assert float(found.value) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_an_adversarial_loss_that_is_unknown():
+    with pytest.raises(WeightsError, match="no adversarial loss 'x'"):
+        official.arguments({**FIRST, "mode": "x"})
+    with pytest.raises(OptionError, match="adversary is 'x'"):
+        RAVE(adversary="x")

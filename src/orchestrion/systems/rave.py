@@ -83,6 +83,7 @@ class RAVE(StreamingCodec, System):
         discriminator, discriminator_capacity, discriminator_layers, discriminator_scales, discriminator_periods,
             discriminator_multiplier: "scales", "periods and scales", "melgan", "spectra and scales" or "dac"; channels
             after its first layer; layers, scales, periods; MelGAN's factor from layer to layer.
+        adversary: loss of generator and discriminator: "hinge", "least_squares" or "nonsaturating".
         distance: "squared" or "frobenius", as of `spectral_distance`, the latter with normalised spectra.
         log_floor, overlap: of the same.
         distance_weight, loudness_weight, adversarial_weight, matching_weight: in the loss. The published code since its
@@ -177,6 +178,7 @@ class RAVE(StreamingCodec, System):
         discriminator_scales: int = 3,
         discriminator_periods: Sequence[int] = (2, 3, 5, 7, 11),
         discriminator_multiplier: int = 4,
+        adversary: str = "hinge",
         distance: Any = "squared",
         log_floor: float = 1e-7,
         overlap: float = 0.75,
@@ -213,6 +215,7 @@ class RAVE(StreamingCodec, System):
         check_choice("layout", layout, "headed", "residual")
         check_choice("input", input, "bands", "mel", "waveform")
         check_choice("output", output, "bands", "waveform")
+        check_choice("adversary", adversary, "hinge", "least_squares", "nonsaturating")
         self.rate, self.channels, self.quirks = rate, channels, quirks
         self.input, self.output, self.latent, self.noise_channels = input, output, latent, noise_channels
         # only the published code pads its filter bank as its networks: what comes back is then not in time
@@ -284,6 +287,7 @@ class RAVE(StreamingCodec, System):
             "periods": tuple(discriminator_periods),
             "multiplier": discriminator_multiplier,
         }
+        self.adversary = adversary
         self.distance, self.log_floor, self.overlap, self.valid_crop = distance, log_floor, overlap, valid_crop
         self.weights = {
             "distance": distance_weight,

@@ -18,7 +18,15 @@ from orchestrion.data.held_clips import to_int16
 from orchestrion.data.song_crops import SongCrops, recorded
 from orchestrion.errors import InputError
 from orchestrion.media.audio import Audio, read_audio
-from orchestrion.paradigms.adversarial import feature_matching, hinge_discriminator, hinge_generator
+from orchestrion.paradigms.adversarial import (
+    feature_matching,
+    hinge_discriminator,
+    hinge_generator,
+    least_squares_discriminator,
+    least_squares_generator,
+    nonsaturating_discriminator,
+    nonsaturating_generator,
+)
 from orchestrion.paradigms.variational import log_interpolated
 from orchestrion.training.schedules import ramp
 from orchestrion.training.stage import Data, Loss, Objective, Share, Stage
@@ -30,6 +38,11 @@ if TYPE_CHECKING:
 CLIP_SECONDS = 12.0  # of rendered sound
 VALIDATION_CROPS = 24
 BETAS = (0.5, 0.9)  # of Adam
+ADVERSARIES = {
+    "hinge": (hinge_discriminator, hinge_generator),
+    "least_squares": (least_squares_discriminator, least_squares_generator),
+    "nonsaturating": (nonsaturating_discriminator, nonsaturating_generator),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +135,7 @@ class Training:
 
     def __init__(self, model: RAVE, discriminator: nn.Module) -> None:
         self.model, self.discriminator = model, discriminator
+        self._of_discriminator, self._of_generator = ADVERSARIES[model.adversary]
         self._valid: tuple[int, int] | None = None
 
     @property
@@ -148,13 +162,13 @@ class Training:
         return Loss(value, len(batch.audio), {**parts, "penalty": float(bottled.penalty.detach())})
 
     def refine(self, batch: Crops, noise: Tensor | None = None, uniform: Tensor | None = None) -> Loss:
-        """The generator's turn in the second stage: distances, hinge loss and feature matching (eq. 6 and 7)."""
+        """The generator's turn in the second stage: distances, adversarial loss and feature matching (eq. 6 and 7)."""
         model = self.model
         bottled = self._drawn(batch, noise)
         made = model.decoded(bottled.z, uniform)
         found = model.distances(batch.audio, made, self.valid)
         real, fake = self._features(batch.audio, model.waveform(made)[..., : batch.audio.shape[-1]])
-        adversarial = len(fake) * hinge_generator([one[-1] for one in fake])
+        adversarial = len(fake) * self._of_generator([one[-1] for one in fake])
         matching = feature_matching(real, fake, **model.matching)
         value = self._distance(found) + model.weights["adversarial"] * adversarial
         value = value + model.weights["matching"] * matching
@@ -165,12 +179,12 @@ class Training:
         return Loss(value, len(batch.audio), parts)
 
     def judge(self, batch: Crops, noise: Tensor | None = None, uniform: Tensor | None = None) -> Loss:
-        """The discriminator's turn: hinge loss, summed over its parts."""
+        """The discriminator's turn: its loss, summed over its parts."""
         with torch.no_grad():
             made = self.model.waveform(self.model.decoded(self._drawn(batch, noise).z, uniform))
         real, fake = self._features(batch.audio, made[..., : batch.audio.shape[-1]])
         scores = [one[-1] for one in real], [one[-1] for one in fake]
-        value = len(fake) * hinge_discriminator(*scores)
+        value = len(fake) * self._of_discriminator(*scores)
         means = {
             name: float(sum(one.detach().mean() for one in some))
             for name, some in zip(("real", "fake"), scores, strict=True)

@@ -223,6 +223,9 @@ _CHOICES = {
     "@discriminator.MultiScaleDiscriminator": {"discriminator": "scales"},
     "@discriminator.CombineDiscriminators": {"discriminator": "periods and scales"},
     "@descript_discriminator.DescriptDiscriminator": {"discriminator": "dac"},
+    "@core.hinge_gan": {"adversary": "hinge"},
+    "@core.ls_gan": {"adversary": "least_squares"},
+    "@core.nonsaturating_gan": {"adversary": "nonsaturating"},
     "@blocks.GeneratorV2": {"layout": "residual"},
     "@blocks.Generator": {"layout": "headed"},
 }
@@ -341,6 +344,11 @@ def _first_code(official: Mapping[str, Any]) -> dict[str, Any]:
     ours |= {names[name]: _plain(value) for name, value in official.items() if name in names}
     if not official.get("use_noise", True):
         ours["noise_ratios"] = ()
+    losses = {"hinge": "hinge", "square": "least_squares"}
+    mode = official.get("mode", "hinge")
+    if mode not in losses:
+        raise WeightsError(f"The first code has no adversarial loss {mode!r}; known are {', '.join(losses)}.")
+    ours["adversary"] = losses[mode]
     first = ours.pop("phase 1", 1_000_000)
     return {**ours, "steps": (first, max(3_000_000 - first, 1))}
 
