@@ -92,3 +92,15 @@ def test_an_adversarial_loss_that_is_unknown():
         official.arguments({**FIRST, "mode": "x"})
     with pytest.raises(OptionError, match="adversary is 'x'"):
         RAVE(adversary="x")
+
+
+def test_the_first_code_counts_the_distance_of_a_single_band_once():
+    torch.manual_seed(0)
+    model = RAVE(**official.arguments({**FIRST, "data_size": 1, "ratios": [4, 4, 2]}))
+    x, y = torch.rand(1, 1, 4096) - 0.5, torch.rand(1, 1, 4096) - 0.5
+    found = model.distances(x, y)
+    assert set(found) == {"whole", "loudness"}
+    training = Training(model, model.discriminator())
+    assert float(training._distance(found)) == pytest.approx(float(found["whole"] + found["loudness"]))
+    later = RAVE(**told("v1.gin", *V1, "N_BAND = 1"))
+    assert set(later.distances(x, y)) == {"bands", "whole"}
