@@ -73,8 +73,13 @@ def test_the_rate_of_the_first_code_where_none_is_given():
     assert RAVE(**official.arguments(FIRST)).rate == 48000
 
 
-@pytest.mark.parametrize("given", [official.arguments({**FIRST, "mode": "square"}),
-                                   told("v1.gin", *V1, "rave.RAVE.gan_loss = @core.ls_gan")], ids=["first", "later"])  # fmt: skip
+@pytest.mark.parametrize(
+    "given",
+    [
+        official.arguments({**FIRST, "mode": "square"}),
+        told("v1.gin", *V1, "rave.RAVE.gan_loss = @core.ls_gan"),
+    ],
+)
 def test_the_least_squares_loss(given):
     torch.manual_seed(0)
     model = RAVE(**given)
@@ -104,3 +109,19 @@ def test_the_first_code_counts_the_distance_of_a_single_band_once():
     assert float(training._distance(found)) == pytest.approx(float(found["whole"] + found["loudness"]))
     later = RAVE(**told("v1.gin", *V1, "N_BAND = 1"))
     assert set(later.distances(x, y)) == {"bands", "whole"}
+
+
+def test_a_published_discrete_checkpoint_keeps_whether_it_rounds():
+    assert official.rename("encoder.enabled") == "bottleneck.enabled"
+    torch.manual_seed(0)
+    model = RAVE(**told("discrete.gin", *V2, "NUM_QUANTIZERS = 2", "CODEBOOK_SIZE = 4")).eval()
+    raw = torch.randn(1, 6, 5)
+    rounded = model.bottleneck(raw)
+    assert not torch.equal(rounded.z, raw)
+    old = {name: value for name, value in model.state_dict().items() if name != "bottleneck.enabled"}
+    state = official.convert({"decoder.net.0.weight": torch.zeros(1), "encoder.enabled": torch.tensor(0)})
+    model.load_state_dict({**old, "bottleneck.enabled": state["bottleneck.enabled"]})
+    bottled = model.bottleneck(raw)
+    assert torch.equal(bottled.z, raw) and torch.equal(model.bottleneck.point(raw), raw) and not bottled.penalty
+    model.load_state_dict(old)  # from before there was a choice
+    assert torch.equal(model.bottleneck(raw).z, rounded.z)

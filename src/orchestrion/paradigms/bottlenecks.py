@@ -91,21 +91,32 @@ class Codes(nn.Module):
 
     Args:
         arguments: of `ResidualQuantizer`.
+
+    Attributes:
+        enabled: 0 lets latents through as they are, without a penalty.
     """
 
     widths = 1
+    enabled: Tensor
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__()
         self.quantizer = ResidualQuantizer(**arguments)
+        self.register_buffer("enabled", torch.ones(()))
 
     def forward(self, raw: Float[Tensor, "batch dim frames"], noise: Tensor | None = None) -> Bottled:
+        if not self.enabled:
+            return Bottled(raw, raw.new_zeros(()))
         found = self.quantizer(raw)
         return Bottled(found.values, found.commitment)
 
     def point(self, raw: Float[Tensor, "batch dim frames"]) -> Float[Tensor, "batch dim frames"]:
         """The sums of code vectors."""
-        return self.quantizer(raw).values
+        return self.quantizer(raw).values if self.enabled else raw
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        state_dict.setdefault(f"{prefix}enabled", torch.ones(()))  # weights from before there was a choice
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 def bottleneck(name: str, *, dim: int, stages: int = 16, size: int = 1024) -> Gaussian | Crowd | Sphere | Codes:

@@ -31,7 +31,7 @@ SOURCE = {
 PRIOR = ("pre_net.", "residuals.", "post_net.")
 _COMPUTED = re.compile(
     r"pqmf\.|audio_distance\.|multiband_audio_distance\.|loudness\.|receptive_field$|spectrogram\.|synth\."
-    r"|.*\.(target_size|gru_state|downsampler|pad|cache|window|enabled)$|encoder\.warmed_up$"
+    r"|.*\.(target_size|gru_state|downsampler|pad|cache|window)$|encoder\.warmed_up$"
     r"|.*\.(mean|std|learn|num_update)_[xy]$|.*\.mel_scale\.fb$"
 )  # fmt: skip
 _RENAMED = (
@@ -39,6 +39,7 @@ _RENAMED = (
     (r"latent_mean$", "space.mean"),
     (r"fidelity$", "space.fidelity"),
     (r"decoder\.warmed_up$", "second_stage"),
+    (r"encoder\.enabled$", "bottleneck.enabled"),  # the published training never sets it, so that nothing is rounded
     (r"encoder\.rvq\.layers\.(\d+)\._codebook\.inited$", r"bottleneck.quantizer.books.\1.started"),
     (r"encoder\.rvq\.layers\.(\d+)\._codebook\.cluster_size$", r"bottleneck.quantizer.books.\1.counts"),
     (r"encoder\.rvq\.layers\.(\d+)\._codebook\.embed$", r"bottleneck.quantizer.books.\1.table"),
@@ -101,6 +102,8 @@ def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         ours["second_stage"] = ours["second_stage"].float()
     else:
         ours["second_stage"] = torch.ones(())
+    if "bottleneck.enabled" in ours:
+        ours["bottleneck.enabled"] = ours["bottleneck.enabled"].float()
     return ours
 
 
