@@ -6,6 +6,7 @@ import torch
 from orchestrion.analysis.pqmf import Pqmf
 from orchestrion.errors import OptionError, WeightsError
 from orchestrion.hub.official import rave as official
+from orchestrion.nn.latent_prior import LatentPrior
 from orchestrion.nn.streaming import Place, Plan
 from orchestrion.nn.strided_autoencoder import HeadedDecoder
 from orchestrion.systems.rave import RAVE
@@ -125,3 +126,21 @@ def test_a_published_discrete_checkpoint_keeps_whether_it_rounds():
     assert torch.equal(bottled.z, raw) and torch.equal(model.bottleneck.point(raw), raw) and not bottled.penalty
     model.load_state_dict(old)  # from before there was a choice
     assert torch.equal(model.bottleneck(raw).z, rounded.z)
+
+
+def test_a_prior_without_biases():
+    torch.manual_seed(0)
+    ours = LatentPrior(dims=2, bins=4, width=8, skip=4, layers=2, bias=False)
+    layer = {"dilated": "dconv", "onward": "rconv", "skip": "sconv"}
+    published = {}
+    for name, value in ours.state_dict().items():
+        place, _, rest = name.partition(".")
+        if place == "layers":
+            number, part, kind = rest.split(".")
+            published[f"residuals.{number}.{layer[part]}.{kind}"] = value
+        else:
+            published[f"pre_net.0.{rest}" if place == "first" else f"post_net.{rest}"] = value
+    again = LatentPrior(dims=2, bins=4, width=8, skip=4, layers=2)
+    again.load_state_dict(official.convert_prior(published))
+    hot = ours.one_hot(torch.randint(0, 4, (1, 2, 9)))
+    torch.testing.assert_close(again(hot), ours(hot))

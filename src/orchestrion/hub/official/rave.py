@@ -108,7 +108,8 @@ def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def convert_prior(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The prior in an official state dict, in the names of `nn.latent_prior.LatentPrior`."""
+    """The prior in an official state dict, in the names of `nn.latent_prior.LatentPrior`; biases that it was trained
+    without are zeros."""
     names = {"pre_net.0.": "first.", "post_net.0.": "last.0.", "post_net.2.": "last.2."}
     layer = {"dconv.": "dilated.", "rconv.": "onward.", "sconv.": "skip."}
     ours = {}
@@ -120,7 +121,8 @@ def convert_prior(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         for official, name in names.items():
             if key.startswith(official):
                 ours[name + key.removeprefix(official)] = value
-    return ours
+    lacking = [key for key in ours if key.endswith(".weight") and f"{key.removesuffix('weight')}bias" not in ours]
+    return ours | {f"{key.removesuffix('weight')}bias": ours[key].new_zeros(len(ours[key])) for key in lacking}
 
 
 def with_norms(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
