@@ -65,7 +65,8 @@ class RAVE(StreamingCodec, System):
         output: what the decoder writes: "bands" or "waveform".
         mel_bands, mel_size, mel_hop: of the mel spectrogram.
         capacity, ratios, dilations: of decoder and encoder.
-        encoder_ratios, encoder_dilations: of the encoder, where they differ.
+        encoder_ratios, encoder_dilations, encoder_capacity, encoder_kernel_size, encoder_keep_dim, encoder_style,
+            encoder_act: of the encoder, where they differ.
         latent: dimensions.
         bottleneck: "gaussian", "wasserstein", "spherical" or "discrete".
         codebooks, codes: of the discrete bottleneck.
@@ -145,6 +146,11 @@ class RAVE(StreamingCodec, System):
         dilations: Sequence[Any] = ((1, 3, 9), (1, 3, 9), (1, 3, 9), (1, 3)),
         encoder_ratios: Sequence[int] | None = None,
         encoder_dilations: Sequence[Any] | None = None,
+        encoder_capacity: int | None = None,
+        encoder_kernel_size: int | None = None,
+        encoder_keep_dim: bool | None = None,
+        encoder_style: bool | None = None,
+        encoder_act: str | None = None,
         latent: int = 128,
         bottleneck: str = "gaussian",
         codebooks: int = 16,
@@ -240,11 +246,17 @@ class RAVE(StreamingCodec, System):
                 "Encoder and decoder have different numbers of samples a latent frame; change the ratios."
             )
         shared: dict[str, Any] = {"capacity": capacity, "act": activation(act), "bias": bias, "padding": padding}
+        own = {"capacity": encoder_capacity, "act": None if encoder_act is None else activation(encoder_act)}
+        if layout == "residual":
+            shared |= {"kernel_size": kernel_size, "keep_dim": keep_dim, "style": style}
+            shared |= {"unit_act": activation(unit_act)}
+            own |= {"kernel_size": encoder_kernel_size, "keep_dim": encoder_keep_dim, "style": encoder_style}
+        of_encoder = shared | {name: value for name, value in own.items() if value is not None}
         widths = self.bottleneck.widths
         if layout == "headed":
             self.encoder: nn.Module = StridedEncoder(
                 in_channels=wide_in, out_channels=widths * latent, ratios=encoder_ratios, groups=widths, norm=norm,
-                repeats=repeats, **shared,
+                repeats=repeats, **of_encoder,
             )  # fmt: skip
             self.decoder: HeadedDecoder | ResidualDecoder = HeadedDecoder(
                 latent=latent + noise_channels, out_channels=wide_out, ratios=ratios, kernel_sizes=kernel_sizes,
@@ -253,11 +265,9 @@ class RAVE(StreamingCodec, System):
                 **shared,
             )  # fmt: skip
         else:
-            shared |= {"kernel_size": kernel_size, "keep_dim": keep_dim, "style": style}
-            shared |= {"unit_act": activation(unit_act)}
             self.encoder = ResidualEncoder(
                 in_channels=wide_in, out_channels=widths * latent, ratios=encoder_ratios,
-                dilations=encoder_dilations or dilations, **shared,
+                dilations=encoder_dilations or dilations, **of_encoder,
             )  # fmt: skip
             self.decoder = ResidualDecoder(
                 latent=latent + noise_channels, out_channels=wide_out, ratios=tuple(ratios), dilations=dilations,

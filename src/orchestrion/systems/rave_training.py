@@ -213,7 +213,7 @@ class Training:
 
     def _distance(self, found: Mapping[str, Tensor]) -> Tensor:
         weights = self.model.weights
-        total = weights["distance"] * sum(found[name] for name in ("bands", "whole") if name in found)
+        total = weights["distance"] * (found["whole"] + found["bands"] if "bands" in found else found["whole"])
         return total + weights["loudness"] * found["loudness"] if "loudness" in found else total
 
 
