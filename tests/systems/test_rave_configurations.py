@@ -6,6 +6,7 @@ import torch
 from orchestrion.analysis.pqmf import Pqmf
 from orchestrion.errors import OptionError, WeightsError
 from orchestrion.hub.official import rave as official
+from orchestrion.nn.convolution import Conv1d, ConvTranspose1d
 from orchestrion.nn.latent_prior import LatentPrior
 from orchestrion.nn.streaming import Place, Plan
 from orchestrion.nn.strided_autoencoder import HeadedDecoder
@@ -144,3 +145,141 @@ def test_a_prior_without_biases():
     again.load_state_dict(official.convert_prior(published))
     hot = ours.one_hot(torch.randint(0, 4, (1, 2, 9)))
     torch.testing.assert_close(again(hot), ours(hot))
+
+
+LISTED = """
+CAPACITY = 4
+LATENT_SIZE = 6
+N_BAND = 4
+RATIOS = [4, 2, 2]
+cc.Conv1d.bias = False
+variational/cc.Conv1d.bias = False
+scales/torch.nn.Conv1d.bias = True
+periods/nn.Conv2d.bias = True
+blocks.Encoder.capacity = %CAPACITY
+blocks.Generator.use_noise = False
+pqmf.CachedPQMF.n_band = %N_BAND
+scales/discriminator.ConvNet.capacity = %CAPACITY
+scales/discriminator.ConvNet.conv = @torch.nn.Conv1d
+scales/discriminator.ConvNet.kernel_size = 15
+scales/discriminator.ConvNet.stride = 4
+rave.RAVE.encoder = @blocks.VariationalEncoder
+rave.RAVE.decoder = @blocks.Generator
+"""
+
+
+def test_the_configuration_that_a_training_writes_down():
+    given = official.arguments({"config": LISTED})
+    assert not given.get("bias") and not given["noise_ratios"]
+
+
+def test_ratios_and_dilations_that_are_not_as_many():
+    fewer = RAVE(**told("v2.gin", *SIZES))
+    assert [unit.body[1].dilation[0] for unit in fewer.encoder.net if hasattr(unit, "body")] == [1, 3, 9] * 3
+    assert [unit.body[1].dilation[0] for unit in fewer.decoder.net if hasattr(unit, "body")] == [1, 3, 1, 3, 9, 1, 3, 9]
+    more = told("v2.gin", "CAPACITY = 4", "RATIOS = [2, 2, 2, 2, 2]")
+    assert more["ratios"] == (2, 2, 2, 2) and "encoder_ratios" not in more
+    assert (more["encoder_capacity"], more["capacity"]) == (4, 8)  # the width counts all ratios
+    kept = told("v2.gin", "CAPACITY = 4", "RATIOS = [3, 2, 2, 2, 3]", "blocks.GeneratorV2.keep_dim = True")
+    assert (kept["encoder_ratios"], kept["ratios"], kept["capacity"]) == ((3, 2, 2, 2), (2, 2, 2, 3), 12)
+
+
+def test_encoder_and_decoder_have_sizes_of_their_own():
+    given = told(
+        "v2.gin", *V2, "blocks.GeneratorV2.capacity = 3", "blocks.EncoderV2.kernel_size = 5",
+        "blocks.GeneratorV2.keep_dim = True", "blocks.EncoderV2.activation = @blocks.Snake",
+        "blocks.GeneratorV2.adain = @blocks.AdaptiveInstanceNormalization", "blocks.GeneratorV2.dilations = [1, 2]",
+    )  # fmt: skip
+    model = RAVE(**given)
+    assert model.encoder.net[0].weight.shape == (4, 16, 11)
+    assert model.decoder.net[0].weight.shape == (3 * 16, 6, 3)
+    kinds = [{type(part).__name__ for part in one.modules()} for one in (model.encoder, model.decoder)]
+    assert ["Snake" in one for one in kinds] == [True, False]
+    assert ["AdaptiveInstanceNorm" in one for one in kinds] == [False, True]
+    assert (given["dilations"], given["encoder_dilations"]) == ((1, 2), ((1, 3), (1,), (1, 2, 3)))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_order_of_lines_does_not_count(first):
+    module = ["blocks.GeneratorV2.noise_module = @blocks.NoiseGeneratorV2"]
+    sizes = ["blocks.NoiseGeneratorV2.hidden_size = 9", "blocks.NoiseGeneratorV2.ratios = [2, 4]"]
+    given = told("v2.gin", *V2, *(module + sizes if first else sizes + module))
+    assert (given["noise_ratios"], given["noise_hidden"]) == ((2, 4), 9)
+    assert told("v2.gin", "blocks.EncoderV2.capacity = 3", "CAPACITY = 4")["encoder_capacity"] == 3
+    assert told("onnx.gin", "blocks.Generator.use_noise = True")["noise_ratios"] == (4, 4, 4)
+    assert told("v2.gin", "blocks.VariationalEncoder.beta = 0.5")["beta"] == (5e-7, 0.025, 20_000)
+
+
+@pytest.mark.parametrize(
+    "file, line",
+    [
+        ("v1.gin", "DILATIONS = [[2], [2], [2], [2]]"),
+        ("v1.gin", "NOISE_AUGMENTATION = 5"),
+        ("v1.gin", "blocks.EncoderV2.kernel_size = 5"),
+        ("v2.gin", "ENCODER_RATIOS = [2, 2]"),
+        ("v2.gin", "NUM_GRU_LAYERS = 1"),
+        ("v2.gin", "blocks.GRU.num_layers = 1"),
+        ("v2.gin", "blocks.Generator.use_noise = True"),
+        ("v2.gin", "blocks.Encoder.capacity = 5"),
+        ("v2.gin", "blocks.ResidualStack.dilations_list = [[2]]"),
+        ("v2.gin", "blocks.NoiseGeneratorV2.ratios = [2]"),
+        ("v2_small.gin", "blocks.NoiseGenerator.ratios = [4]"),
+        ("v2_nopqmf.gin", "RATIOS = [4, 2, 2]"),
+        ("v3.gin", "discriminator.MultiPeriodDiscriminator.periods = [2]"),
+    ],
+)
+def test_lines_without_effect(file, line):
+    assert told(file, line) == told(file)
+
+
+def test_configurations_on_top_of_each_other():
+    both = {**told("v2.gin"), "noise_ratios": (2, 2, 2), "noise_points": 5, "noise_hidden": 128}
+    assert told(["v2.gin", "noise.gin"]) == told("v2 + noise") == told("noise.gin") == both
+    assert told("v1 + causal")["padding"] == "causal"
+    assert told("v1 + noise") == told("v1")
+    assert told("v2 + spherical", "PHASE_1_DURATION = 7")["steps"] == (200_000, 5_800_000)
+    assert told("v2 + adain + snake + descript_discriminator") == told("v3")
+
+
+@pytest.mark.parametrize("file", ["v1.gin", "v2_small.gin"])
+def test_biases_of_both_kinds_of_convolutions(file):
+    lines = V1 if file == "v1.gin" else V2
+    norms = biased(RAVE(**told(file, *lines)))
+    ups = biased(RAVE(**told(file, *lines, "cc.ConvTranspose1d.bias = True"))) - norms
+    others = biased(RAVE(**told(file, *lines, "cc.Conv1d.bias = True"))) - norms
+    model = RAVE(**told(file, *lines))
+    is_up = {name: isinstance(part, ConvTranspose1d) for name, part in model.named_modules()}
+    is_plain = {name: isinstance(part, Conv1d) for name, part in model.named_modules()}
+    assert ups == {name for name, there in is_up.items() if there} and len(ups) == 3
+    assert others == {name for name, there in is_plain.items() if there}
+
+
+@pytest.mark.parametrize(
+    "file, line, what",
+    [
+        ("v2.gin", "blocks.normalization.mode = 'identity'", "mode to 'identity'"),
+        ("v1.gin", "discriminator.ConvNet.stride = 2", "ConvNet.stride to 2"),
+        ("v2.gin", "periods/discriminator.ConvNet.capacity = 3", "capacity of its discriminators"),
+        ("v1.gin", "scales/discriminator.ConvNet.kernel_size = 9", "kernel_size to 9"),
+        ("v2.gin", "blocks.EncoderV2.recurrent_layer = @blocks.GRU", "recurrent_layer"),
+        ("v2.gin", "blocks.EncoderV2.activation = @nn.Tanh", "activation"),
+        ("v1.gin", "rave.RAVE.decoder = @blocks.Other", "RAVE.decoder"),
+        ("v1.gin", "rave.RAVE.decoder = @blocks.GeneratorV2\nblocks.VariationalEncoder.encoder = @blocks.Encoder",
+         "another version"),
+        ("v1.gin", "rave.RAVE.weights = {'audio_distance': 2}", "weights of the distances"),
+        ("discrete.gin", "quantization.ResidualVectorQuantization.codebook_dim = 3", "codebook_dim to 3"),
+        ("v2.gin", "discriminator.CombineDiscriminators.discriminators = [@discriminator.MultiScaleDiscriminator]",
+         "discriminators"),
+    ],
+)  # fmt: skip
+def test_what_this_network_cannot_do_is_said(file, line, what):
+    with pytest.raises(WeightsError, match=what):
+        told(file, line)
+
+
+def test_weights_of_losses():
+    given = told("v1.gin", "rave.RAVE.weights = {'feature_matching': 3, 'audio_distance': 2, "
+                 "'multiband_spectral_distance': 2, 'regularization': 0.5}")  # fmt: skip
+    assert (given["matching_weight"], given["distance_weight"], given["adversarial_weight"]) == (3.0, 2.0, 1.0)
+    assert given["beta"][:2] == (0.05, 0.05)
+    assert told("v1.gin", "rave.RAVE.weights = {}")["matching_weight"] == 20.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -145,30 +146,48 @@ def with_norms(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 # Arguments ----------------------------------------------------------------------------------------------------------
 
+_BOTH = ("capacity", "ratios", "dilations", "kernel_size", "keep_dim", "style", "act")
+"""What encoder and decoder have each for itself; the encoder's is called "encoder_…" until the end."""
+
 _MACROS = {
-    "CAPACITY": ("capacity", "discriminator_capacity"),
+    "CAPACITY": ("capacity", "encoder_capacity", "discriminator_capacity"),
     "LATENT_SIZE": ("latent",),
     "N_BAND": ("bands",),
-    "RATIOS": ("ratios",),
-    "ENCODER_RATIOS": ("encoder_ratios",),
-    "DILATIONS": ("dilations",),
-    "KERNEL_SIZE": ("kernel_size",),
+    "RATIOS": ("ratios", "encoder_ratios"),
     "SAMPLING_RATE": ("rate",),
+    "PHASE_1_DURATION": ("phase 1",),
+}
+_LATER_MACROS = {
+    "DILATIONS": ("dilations", "encoder_dilations"),
+    "KERNEL_SIZE": ("kernel_size", "encoder_kernel_size"),
     "NOISE_AUGMENTATION": ("noise_channels",),
     "NUM_QUANTIZERS": ("codebooks",),
     "CODEBOOK_SIZE": ("codes",),
-    "NUM_GRU_LAYERS": ("recurrent_layers",),
     "N_MELS": ("mel_bands",),
     "N_FFT": ("mel_size",),
     "HOP_LENGTH": ("mel_hop",),
-    "PHASE_1_DURATION": ("phase 1",),
 }
+"""Of the residual layout."""
+
+_OWN_MACROS: dict[str, dict[str, tuple[str, ...]]] = {
+    "hybrid": {
+        "RATIOS": ("ratios",),
+        "ENCODER_RATIOS": ("encoder_ratios",),
+        "DILATIONS": ("dilations",),
+        "NUM_GRU_LAYERS": ("recurrent_layers",),
+    },
+    "v2_with_augs": {"RATIOS": ("ratios",), "ENCODER_RATIOS": ("encoder_ratios",), "PHASE_1_DURATION": ()},
+    "v2_nopqmf": {"RATIOS": (), "PHASE_1_DURATION": ()},
+    "spherical": {"PHASE_1_DURATION": ()},
+}
+"""Where a configuration reads macros for something else, or not at all."""
+
 _BINDINGS = {
     "CachedPQMF.attenuation": "attenuation",
     "CachedPQMF.n_band": "bands",
     "PQMF.attenuation": "attenuation",
     "PQMF.n_band": "bands",
-    "Encoder.capacity": "capacity",
+    "Encoder.capacity": "encoder_capacity",
     "Encoder.ratios": "encoder_ratios",
     "Encoder.repeat_layers": "repeats",
     "Generator.capacity": "capacity",
@@ -181,11 +200,11 @@ _BINDINGS = {
     "NoiseGeneratorV2.hidden_size": "noise_hidden",
     "NoiseGeneratorV2.ratios": "noise_ratios",
     "NoiseGeneratorV2.noise_bands": "noise_points",
-    "EncoderV2.capacity": "capacity",
+    "EncoderV2.capacity": "encoder_capacity",
     "EncoderV2.ratios": "encoder_ratios",
     "EncoderV2.dilations": "encoder_dilations",
-    "EncoderV2.kernel_size": "kernel_size",
-    "EncoderV2.keep_dim": "keep_dim",
+    "EncoderV2.kernel_size": "encoder_kernel_size",
+    "EncoderV2.keep_dim": "encoder_keep_dim",
     "GeneratorV2.capacity": "capacity",
     "GeneratorV2.ratios": "ratios",
     "GeneratorV2.dilations": "dilations",
@@ -197,14 +216,14 @@ _BINDINGS = {
     "ResidualVectorQuantization.codebook_size": "codes",
     "WasserteinEncoder.noise_augmentation": "noise_channels",
     "DiscreteEncoder.noise_augmentation": "noise_channels",
+    "VariationalEncoder.beta": "beta factor",
     "MelSpectrogram.n_mels": "mel_bands",
     "MelSpectrogram.n_fft": "mel_size",
     "MelSpectrogram.hop_length": "mel_hop",
-    "Conv1d.bias": "bias",
-    "ConvNet.capacity": "discriminator_capacity",
-    "ConvNet.n_layers": "discriminator_layers",
+    "ConvTranspose1d.bias": "up_bias",
     "MultiScaleDiscriminator.n_discriminators": "discriminator_scales",
     "MultiPeriodDiscriminator.periods": "discriminator_periods",
+    "DescriptDiscriminator.periods": "discriminator_periods",
     "AudioDistanceV1.log_epsilon": "log_floor",
     "mean_difference.relative": "matching_relative",
     "RAVE.latent_size": "latent",
@@ -214,61 +233,113 @@ _BINDINGS = {
     "RAVE.num_skipped_features": "matching_skip",
     "RAVE.update_discriminator_every": "discriminator_every",
     "RAVE.phase_1_duration": "phase 1",
-    "RAVE.output_mode": "output",
-    "RAVE.input_mode": "input",
     "BetaWarmupCallback.initial_value": "beta 0",
     "BetaWarmupCallback.target_value": "beta 1",
     "BetaWarmupCallback.warmup_len": "beta 2",
 }
 _CHOICES = {
-    "@blocks.VariationalEncoder": {"bottleneck": "gaussian"},
-    "@blocks.WasserteinEncoder": {"bottleneck": "wasserstein"},
-    "@blocks.SphericalEncoder": {"bottleneck": "spherical"},
-    "@blocks.DiscreteEncoder": {"bottleneck": "discrete"},
-    "@discriminator.MultiScaleDiscriminator": {"discriminator": "scales"},
-    "@discriminator.CombineDiscriminators": {"discriminator": "periods and scales"},
-    "@descript_discriminator.DescriptDiscriminator": {"discriminator": "dac"},
-    "@core.hinge_gan": {"adversary": "hinge"},
-    "@core.ls_gan": {"adversary": "least_squares"},
-    "@core.nonsaturating_gan": {"adversary": "nonsaturating"},
-    "@blocks.GeneratorV2": {"layout": "residual"},
-    "@blocks.Generator": {"layout": "headed"},
+    "blocks.VariationalEncoder": {"bottleneck": "gaussian"},
+    "blocks.WasserteinEncoder": {"bottleneck": "wasserstein"},
+    "blocks.SphericalEncoder": {"bottleneck": "spherical"},
+    "blocks.DiscreteEncoder": {"bottleneck": "discrete"},
+    "discriminator.MultiScaleDiscriminator": {"discriminator": "scales"},
+    "discriminator.CombineDiscriminators": {"discriminator": "periods and scales"},
+    "descript_discriminator.DescriptDiscriminator": {"discriminator": "dac"},
+    "core.hinge_gan": {"adversary": "hinge"},
+    "core.ls_gan": {"adversary": "least_squares"},
+    "core.nonsaturating_gan": {"adversary": "nonsaturating"},
+    "blocks.GeneratorV2": {"layout": "residual"},
+    "blocks.Generator": {"layout": "headed"},
 }
+_CHOSEN = ("RAVE.encoder", "RAVE.decoder", "RAVE.discriminator", "RAVE.gan_loss")
 _MODES = {"pqmf": "bands", "mel": "mel", "raw": "waveform"}
 _PADDINGS = {"centered": "centred", "causal": "causal", "anticausal": "anticausal"}
+_COMBINED: dict[tuple[str, ...], str] = {
+    ("MultiPeriodDiscriminator", "MultiScaleDiscriminator"): "periods and scales",
+    ("MultiScaleDiscriminator", "MultiScaleSpectralDiscriminator"): "spectra and scales",
+}
+_USED = {
+    "Encoder": ("layout", "headed"),
+    "Generator": ("layout", "headed"),
+    "ResidualStack": ("layout", "headed"),
+    "NoiseGenerator": ("layout", "headed"),
+    "EncoderV2": ("layout", "residual"),
+    "GeneratorV2": ("layout", "residual"),
+    "NoiseGeneratorV2": ("layout", "residual"),
+    "VariationalEncoder": ("bottleneck", "gaussian"),
+    "WasserteinEncoder": ("bottleneck", "wasserstein"),
+    "SphericalEncoder": ("bottleneck", "spherical"),
+    "DiscreteEncoder": ("bottleneck", "discrete"),
+    "ResidualVectorQuantization": ("bottleneck", "discrete"),
+    "MelSpectrogram": ("input", "mel"),
+    "ConvNet": ("discriminator", "scales", "periods and scales", "spectra and scales"),
+    "MultiScaleDiscriminator": ("discriminator", "scales", "periods and scales", "spectra and scales"),
+    "MultiPeriodDiscriminator": ("discriminator", "periods and scales"),
+    "MultiScaleSpectralDiscriminator": ("discriminator", "spectra and scales"),
+    "EncodecConvNet": ("discriminator", "spectra and scales"),
+    "DescriptDiscriminator": ("discriminator", "dac"),
+}
+"""Parts whose lines count only where a network has them."""
+
+_FIXED: dict[str, Any] = {
+    "normalization.mode": "weight_norm",
+    "Encoder.recurrent_layer": None,
+    "EncoderV2.recurrent_layer": None,
+    "Generator.recurrent_layer": None,
+    "ResidualVectorQuantization.codebook_dim": None,
+    "MelSpectrogram.normalized": True,
+    "ConvNet.stride": 4,
+    "ConvNet.out_size": 1,
+    "MultiScaleSpectralDiscriminator.scales": (4096, 2048, 1024, 512, 256),
+    "EncodecConvNet.capacity": 32,
+    "DescriptDiscriminator.rates": (),
+    "DescriptDiscriminator.fft_sizes": (2048, 1024, 512),
+    "mean_difference.norm": "L1",
+    "MultiScaleSTFT.scales": (2048, 1024, 512, 256, 128),
+    "MultiScaleSTFT.magnitude": True,
+    "MultiScaleSTFT.normalized": False,
+    "MultiScaleSTFT.num_mels": None,
+    "BetaWarmupCallback.log": True,
+}
+"""What the published code can change and this network cannot."""
 
 
 def arguments(official: Mapping[str, Any]) -> dict[str, Any]:
     """Our constructor arguments from the official ones.
 
     Args:
-        official: of `rave.RAVE`: the name of its configuration ("gin file"), `overrides` of it as lines, `n_channels`;
-            or `config`, the text of a whole configuration; or of the paper's code (tag 1.0), which begin with
-            `data_size`.
+        official: of `rave.RAVE`: the name of its configuration ("gin file"; several as a list or with "+" between),
+            `overrides` of it as lines, `n_channels`; or `config`, the text of a whole configuration; or of the paper's
+            code (tag 1.0), which begin with `data_size`.
 
     Raises:
-        WeightsError: the configuration is unknown or cannot be read.
+        WeightsError: the configuration is unknown, cannot be read, or asks for what this network cannot do.
     """
     if "data_size" in official:
         return {**_first_code(official), "quirks": "official"}
     if "config" in official:
         bindings = parse_gin(official["config"])
         newer = any("EncoderV2" in name or "GeneratorV2" in name for name in bindings)
-        ours = _preset("v2" if newer else "v1")
+        ours, macros = _preset("v2" if newer else "v1"), {}
         ours |= {"noise_ratios": ()} if newer else {}
     else:
-        ours = _preset(Path(str(official.get("gin file", "v2.gin"))).stem)
+        ours, macros = _files(official.get("gin file", "v2.gin"))
         bindings = parse_gin("\n".join(official.get("overrides", [])))
-    for name, value in bindings.items():
-        _apply(ours, name, value, bindings)
+    ours = {"bottleneck": "gaussian", "input": "bands", "noise_ratios": (), "up_bias": False, **ours}
+    ours = {"kernel_size": 3, "keep_dim": False, "style": False, "act": "leaky_relu", **ours}
+    ours = {**{f"encoder_{name}": ours[name] for name in _BOTH}, **ours}
+    read = {name: value for name, value in bindings.items() if not _of_torch(name) and not _is_macro(value)}
+    for name, value in read.items():
+        _choose(ours, _short(name), value)
+    macros = _MACROS | (_LATER_MACROS if ours["layout"] == "residual" else {}) | macros
+    for name in read.keys() & macros.keys():
+        ours |= dict.fromkeys(macros[name], _plain(read[name]))
+    for name, value in read.items():
+        _apply(ours, name, value)
+    _agree(ours, read)
     if "n_channels" in official:
         ours["channels"] = official["n_channels"]
-    first, beta = ours.pop("phase 1", None), list(ours.get("beta", (0.1, 0.1, 1)))
-    for number in range(3):
-        beta[number] = ours.pop(f"beta {number}", beta[number])
-    if first is not None:
-        ours["steps"] = (first, max(6_000_000 - first, 1))
-    return {**ours, "beta": tuple(beta), "quirks": "official"}
+    return {**_settled(ours), "quirks": "official"}
 
 
 def _preset(name: str) -> dict[str, Any]:
@@ -280,48 +351,182 @@ def _preset(name: str) -> dict[str, Any]:
     return dict(CONFIGURATIONS[name])
 
 
-def _apply(ours: dict[str, Any], name: str, value: Any, bindings: Mapping[str, Any]) -> None:
-    """Takes one binding over."""
-    short = ".".join(name.rpartition("/")[2].split(".")[-2:])
-    if isinstance(value, str) and value.startswith("%"):
-        return
-    if name in _MACROS:
-        ours |= dict.fromkeys(_MACROS[name], _plain(value))
-        return
-    if isinstance(value, str) and value.startswith("@"):
-        reference = value.rpartition("/")[2].removesuffix("()").removeprefix("@")
-        found = _CHOICES.get("@" + ".".join(reference.split(".")[-2:]))
-        if found and short.startswith("RAVE."):
-            ours |= found
-        if short == "GeneratorV2.noise_module":
-            ours.setdefault("noise_ratios", (2, 2, 2))
-            ours["noise_ratios"] = _plain(_bound(bindings, "NoiseGeneratorV2.ratios") or (2, 2, 2))
-        if short in ("EncoderV2.activation", "GeneratorV2.activation") and reference.endswith("Snake"):
-            ours["act"] = "snake"
-        if short == "DilatedUnit.activation" and reference.endswith("Snake"):
-            ours["unit_act"] = "leaky_relu"
-        if short in ("EncoderV2.adain", "GeneratorV2.adain"):
-            ours["style"] = True
-        return
-    if short == "get_padding.mode":
-        ours["padding"] = _PADDINGS.get(value, value)
+def _files(given: Any) -> tuple[dict[str, Any], dict[str, tuple[str, ...]]]:
+    """What one published configuration says, or several on top of each other, and the macros that are its own."""
+    from orchestrion.hub.official.rave_configurations import ADDITIONS
+
+    names = [Path(str(one)).stem for one in (re.split(r"\s*\+\s*", given) if isinstance(given, str) else given)]
+    whole = [name for name in names if name not in ADDITIONS] or ["v2"]
+    ours, macros = _preset(whole[-1]), dict(_OWN_MACROS.get(whole[-1], {}))
+    for name in names:
+        if name in ADDITIONS and not (ours["layout"] == "headed" and name in ("noise", "snake", "adain")):
+            ours |= ADDITIONS[name]
+            macros |= _OWN_MACROS.get(name, {})
+    return ours, macros
+
+
+def _short(name: str) -> str:
+    """Class and argument of a binding, without scope and module."""
+    return ".".join(name.rpartition("/")[2].split(".")[-2:])
+
+
+def _of_torch(name: str) -> bool:
+    """Whether it binds an argument of torch's own layers, as the discriminators have them."""
+    return "nn" in name.rpartition("/")[2].split(".")[:-2]
+
+
+def _is_macro(value: Any) -> bool:
+    """Whether the value is a macro that the text does not define, and so what it was."""
+    return isinstance(value, str) and value.startswith("%")
+
+
+def _reference(value: Any) -> str:
+    """Module and name that a reference names, or ""."""
+    if not isinstance(value, str) or not value.startswith("@"):
+        return ""
+    return ".".join(value.rpartition("/")[2].removesuffix("()").removeprefix("@").split(".")[-2:])
+
+
+def _refuse(what: str, value: Any) -> WeightsError:
+    return WeightsError(f"The configuration sets {what} to {value!r}, which this network cannot do.")
+
+
+def _choose(ours: dict[str, Any], short: str, value: Any) -> None:
+    """Takes over what decides which other lines count: parts of the network, and what it reads and writes."""
+    named = _reference(value)
+    if short in _CHOSEN:
+        if named not in _CHOICES:
+            raise _refuse(short, value)
+        ours |= _CHOICES[named]
     elif short in ("RAVE.input_mode", "RAVE.output_mode"):
-        ours[_BINDINGS[short]] = _MODES.get(value, value)
+        ours[short.removeprefix("RAVE.").removesuffix("_mode")] = _MODES.get(value, value)
+    elif short in ("RAVE.enable_pqmf_encode", "RAVE.enable_pqmf_decode") and value is not None:
+        ours["input" if short.endswith("encode") else "output"] = "bands" if value else "waveform"
+    elif short == "RAVE.is_mel_input" and value is not None:
+        ours["input"] = "mel"
+    elif short == "Generator.use_noise" and ours["layout"] == "headed":
+        ours["noise_ratios"] = (ours["noise_ratios"] or (4, 4, 4)) if value else ()
+    elif short == "GeneratorV2.noise_module":
+        ours["noise_ratios"] = (ours["noise_ratios"] or (2, 2, 2)) if value else ()
+    elif short == "GeneratorV2.recurrent_layer":
+        if named not in ("", "blocks.GRU"):
+            raise _refuse(short, value)
+        ours["recurrent_layers"] = (ours.get("recurrent_layers") or 1) if value else 0
+
+
+def _apply(ours: dict[str, Any], name: str, value: Any) -> None:
+    """Takes one binding over."""
+    short, named = _short(name), _reference(value)
+    part = short.partition(".")[0]
+    deciding, *used = _USED.get(part, ("layout", ours["layout"]))
+    if ours[deciding] not in used or (part.startswith("NoiseGenerator") and not ours["noise_ratios"]):
+        return
+    if part == "GRU" and not ours.get("recurrent_layers"):
+        return
+    if short in _FIXED and _plain(value) != _FIXED[short]:
+        raise _refuse(short, value)
+    if short in ("EncoderV2.activation", "GeneratorV2.activation", "EncoderV2.adain", "GeneratorV2.adain"):
+        known = {"activation": "Snake", "adain": "AdaptiveInstanceNormalization"}[short.partition(".")[2]]
+        if named not in ("", f"blocks.{known}"):
+            raise _refuse(short, value)
+        ours_, chosen = ("act", "snake") if known == "Snake" else ("style", True)
+        ours |= {f"{'encoder_' if part == 'EncoderV2' else ''}{ours_}": chosen} if named else {}
+    elif short == "get_padding.mode":
+        ours["padding"] = _PADDINGS.get(value, value)
     elif short == "Encoder.sample_norm":
         ours["norm"] = "unit" if value else "batch"
-    elif short == "Generator.use_noise" and not value:
-        ours["noise_ratios"] = ()
+    elif short == "Conv1d.bias":
+        ours |= {"bias": value, "stack_bias": value}
     elif short in ("RAVE.weights", "RAVE.loss_weights") and isinstance(value, dict):
-        names = {"feature_matching": "matching_weight", "adversarial": "adversarial_weight"}
-        ours |= {names[key]: float(one) for key, one in value.items() if key in names}
-    elif short.startswith("NoiseGenerator") and not ours.get("noise_ratios"):
-        return  # bound, but not used
-    elif short in _BINDINGS and value is not None:
+        ours |= _weights(value)
+    elif short in _BINDINGS and value is not None and not named:
         ours[_BINDINGS[short]] = _plain(value)
 
 
-def _bound(bindings: Mapping[str, Any], short: str) -> Any:
-    return next((value for name, value in bindings.items() if name.endswith(short)), None)
+def _weights(given: Mapping[str, float]) -> dict[str, float]:
+    """Weights of the losses; where one is not given, that of the code."""
+    held = {"feature_matching": 20.0, **given}
+    bands, whole = (
+        held.get(f"{prefix}audio_distance", 1.0) * held.get(f"{name}_spectral_distance", 1.0)
+        for prefix, name in (("multiband_", "multiband"), ("", "fullband"))
+    )
+    if bands != whole:
+        raise _refuse("the weights of the distances", dict(given))
+    return {
+        "matching_weight": float(held["feature_matching"]),
+        "adversarial_weight": float(held.get("adversarial", 1.0)),
+        "distance_weight": float(whole),
+        "penalty factor": float(held.get("regularization", 1.0)),
+    }
+
+
+def _agree(ours: dict[str, Any], read: Mapping[str, Any]) -> None:
+    """Takes over what several lines say together.
+
+    Raises:
+        WeightsError: they ask for different parts where this network has one kind.
+    """
+    for name, value in read.items():
+        short, named = _short(name), _reference(value)
+        if short.endswith((".encoder", ".encoder_cls")) and named in ("blocks.Encoder", "blocks.EncoderV2"):
+            deciding, *used = _USED.get(short.partition(".")[0], ("layout", ours["layout"]))
+            if ours[deciding] in used and (named == "blocks.EncoderV2") != (ours["layout"] == "residual"):
+                raise _refuse(f"{short} beside a decoder of another version", value)
+        if short == "CombineDiscriminators.discriminators" and " and " in ours["discriminator"]:
+            kinds = tuple(_reference(one).partition(".")[2] for one in value)
+            if kinds not in _COMBINED:
+                raise _refuse(short, value)
+            ours["discriminator"] = _COMBINED[kinds]
+    scopes = {"scales": ("scales",), "periods and scales": ("scales", "periods"), "spectra and scales": ("scales",)}
+    for scope in scopes.get(ours["discriminator"], ()):
+        size = read.get(f"{scope}/discriminator.ConvNet.kernel_size", {"scales": 15, "periods": (5, 1)}[scope])
+        if size != {"scales": 15, "periods": (5, 1)}[scope]:
+            raise _refuse("the discriminator's kernel_size", size)
+    for theirs, name in (("capacity", "discriminator_capacity"), ("n_layers", "discriminator_layers")):
+        of_all = read.get(f"discriminator.ConvNet.{theirs}", ours.get(name))
+        found = [
+            read.get(f"{scope}/discriminator.ConvNet.{theirs}", of_all)
+            for scope in scopes.get(ours["discriminator"], ())
+        ]
+        if len(set(found)) > 1:
+            raise _refuse(f"the {theirs} of its discriminators", tuple(found))
+        if found and found[0] is not None:
+            ours[name] = found[0]
+
+
+def _settled(ours: dict[str, Any]) -> dict[str, Any]:
+    """Arguments in the form that our constructor takes."""
+    ours = dict(ours)
+    if ours["layout"] == "residual":
+        _pair(ours)
+    else:
+        for name in ("dilations", "kernel_size", "keep_dim", "style"):
+            del ours[f"encoder_{name}"]
+    for name in _BOTH:
+        if ours.get(f"encoder_{name}") == ours[name]:
+            del ours[f"encoder_{name}"]
+    factor = ours.pop("beta factor", 1.0) * ours.pop("penalty factor", 1.0)
+    start, end, steps = (ours.pop(f"beta {number}", ours["beta"][number]) for number in range(3))
+    first = ours.pop("phase 1", None)
+    if first is not None:
+        ours["steps"] = (first, max(6_000_000 - first, 1))
+    return {**ours, "beta": (factor * start, factor * end, steps)}
+
+
+def _pair(ours: dict[str, Any]) -> None:
+    """Levels of the residual layout: as many as there are both ratios and lists of dilations; the encoder takes the
+    first ones, the decoder, which counts from its end, the last ones, though its width is that of all ratios."""
+    for side in ("encoder_", ""):
+        ratios, lists = ours[f"{side}ratios"], ours[f"{side}dilations"]
+        if isinstance(lists[0], int):
+            continue
+        levels = min(len(ratios), len(lists))
+        over = len(ratios) - levels
+        if side:
+            ours |= {"encoder_ratios": ratios[:levels], "encoder_dilations": lists[:levels]}
+            continue
+        ours["capacity"] *= prod(ratios[:over]) if ours["keep_dim"] else 2**over
+        ours |= {"ratios": ratios[over:], "dilations": lists[len(lists) - levels :]}
 
 
 def _plain(value: Any) -> Any:

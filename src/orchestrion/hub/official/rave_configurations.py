@@ -45,7 +45,27 @@ _DISCRETE = {
     "matching_skip": 0,
     "beta": (0.1, 0.1, 1),
 }
-_V3 = {**_V2, "act": "snake", "style": True, "discriminator": "dac"}
+ADDITIONS: dict[str, dict[str, Any]] = {
+    "causal": {"padding": "causal"},
+    "noise": {"noise_ratios": (2, 2, 2), "noise_points": 5, "noise_hidden": 128},
+    "snake": {"act": "snake"},
+    "adain": {"style": True},
+    "descript_discriminator": {"discriminator": "dac"},
+    "spectral_discriminator": {"discriminator": "spectra and scales"},
+    "wasserstein": {
+        **_QUICK,
+        "bottleneck": "wasserstein",
+        "latent": 16,
+        "noise_channels": 128,
+        "distance_weight": 2.0,
+        "adversarial_weight": 2.0,
+        "beta": (100.0, 100.0, 1),
+    },
+    "spherical": {**_QUICK, "bottleneck": "spherical", "latent": 16},
+}
+"""What configurations change that the tool ships to be put on top of others."""
+
+_V3 = {**_V2, **ADDITIONS["snake"], **ADDITIONS["adain"], **ADDITIONS["descript_discriminator"]}
 _MEL = {"input": "mel", "encoder_ratios": (2, 2, 2)}
 
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
@@ -90,17 +110,8 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "v3": _V3,
     "discrete": _DISCRETE,
     "discrete_v3": {**_DISCRETE, "act": "snake", "discriminator": "dac", "beta": (1e-6, 0.05, 20_000)},
-    "causal": {**_V2, "padding": "causal"},
-    "wasserstein": {
-        **_V2,
-        **_QUICK,
-        "bottleneck": "wasserstein",
-        "latent": 16,
-        "noise_channels": 128,
-        "distance_weight": 2.0,
-        "adversarial_weight": 2.0,
-        "beta": (100.0, 100.0, 1),
-    },
-    "spherical": {**_V2, **_QUICK, "bottleneck": "spherical", "latent": 16},
+    "causal": {**_V2, **ADDITIONS["causal"]},
+    "wasserstein": {**_V2, **ADDITIONS["wasserstein"]},
+    "spherical": {**_V2, **ADDITIONS["spherical"]},
     "hybrid": {**_V2, **_MEL, "encoder_dilations": (1,), "recurrent_layers": 2},
 }
