@@ -168,9 +168,19 @@ rave.RAVE.decoder = @blocks.Generator
 """
 
 
-def test_the_configuration_that_a_training_writes_down():
+def test_the_configuration_that_a_training_writes_down(tmp_path):
     given = official.arguments({"config": LISTED})
     assert not given.get("bias") and not given["noise_ratios"]
+    (tmp_path / "config.gin").write_text(LISTED)
+    for channels in (1, 2):
+        model = RAVE(**given | {"channels": channels})
+        state = {name.replace("encoder.net.", "encoder.encoder.net."): one for name, one in model.state_dict().items()}
+        torch.save({"state_dict": state}, tmp_path / "best.ckpt")
+        assert official.arguments_of(tmp_path / "best.ckpt") == {**given, "channels": channels}
+    state["encoder.encoder.net.0.weight"] = torch.zeros(4, 5, 7)
+    torch.save({"state_dict": state}, tmp_path / "best.ckpt")
+    with pytest.raises(WeightsError, match="of another network"):
+        official.arguments_of(tmp_path / "best.ckpt")
 
 
 def test_ratios_and_dilations_that_are_not_as_many():

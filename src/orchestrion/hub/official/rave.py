@@ -578,12 +578,18 @@ def arguments_of(path: str | Path) -> dict[str, Any]:
     """Our constructor arguments of a checkpoint file.
 
     Raises:
-        WeightsError: there is no configuration beside it, or it cannot be read.
+        WeightsError: there is no configuration beside it, it cannot be read, or the weights do not fit it.
     """
     text = configuration_of(Path(path))
     if text is None:
         raise WeightsError(f"Beside {path} lies no config.gin, which says how its network was made; put it there.")
-    return arguments({"config": text})
+    found = arguments({"config": text})
+    width = {"bands": found["bands"], "mel": found.get("mel_bands", 128), "waveform": 1}[found["input"]]
+    state = read(path)
+    first = state.get("encoder.net.0.weight", state.get("encoder.net.0.parametrizations.weight.original1"))
+    if first is None or first.dim() != 3 or first.shape[1] % width:
+        raise WeightsError(f"The weights of {path} are of another network than the config.gin beside them.")
+    return {**found, "channels": first.shape[1] // width}  # the text does not say how many
 
 
 def read(path: str | Path, *, ema: bool = True) -> dict[str, Tensor]:
