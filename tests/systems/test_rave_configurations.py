@@ -277,7 +277,6 @@ def test_biases_of_both_kinds_of_convolutions(file):
         ("v1.gin", "rave.RAVE.decoder = @blocks.GeneratorV2\nblocks.VariationalEncoder.encoder = @blocks.Encoder",
          "another version"),
         ("v1.gin", "rave.RAVE.weights = {'audio_distance': 2}", "weights of the distances"),
-        ("discrete.gin", "quantization.ResidualVectorQuantization.codebook_dim = 3", "codebook_dim to 3"),
         ("v2.gin", "discriminator.CombineDiscriminators.discriminators = [@discriminator.MultiScaleDiscriminator]",
          "discriminators"),
     ],
@@ -293,3 +292,17 @@ def test_weights_of_losses():
     assert (given["matching_weight"], given["distance_weight"], given["adversarial_weight"]) == (3.0, 2.0, 1.0)
     assert given["beta"][:2] == (0.05, 0.05)
     assert told("v1.gin", "rave.RAVE.weights = {}")["matching_weight"] == 20.0
+
+
+def test_codes_of_fewer_dimensions():
+    line = "quantization.ResidualVectorQuantization.codebook_dim = 3"
+    model = RAVE(**told("discrete.gin", *V2, "CODEBOOK_SIZE = 4", line))
+    assert model.bottleneck.quantizer.books[0].table.shape == (4, 3)
+
+
+def test_the_small_configuration_without_bands():
+    given = told("v2_nopqmf_small.gin")
+    assert given == {**told("v2_nopqmf.gin"), "beta": (0.1, 0.1, 1), "steps": (500_000, 5_500_000)}
+    lines = ["enable_pqmf_decode = False", "enable_pqmf_encode = True", "input_mode = 'pqmf'", "output_mode = 'pqmf'"]
+    modes = told("v2.gin", *(f"rave.RAVE.{line}" for line in lines), "blocks.GeneratorV2.ratios = [8, 8, 8, 4]")
+    assert (modes["input"], modes["output"]) == ("bands", "waveform")

@@ -119,18 +119,20 @@ class Codes(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
-def bottleneck(name: str, *, dim: int, stages: int = 16, size: int = 1024) -> Gaussian | Crowd | Sphere | Codes:
+def bottleneck(
+    name: str, *, dim: int, stages: int = 16, size: int = 1024, code_dim: int | None = None
+) -> Gaussian | Crowd | Sphere | Codes:
     """A bottleneck by name: "gaussian", "wasserstein", "spherical" or "discrete".
 
     Args:
         dim: of the latents.
-        stages, size: codebooks and codes in each, of "discrete".
+        stages, size, code_dim: codebooks, codes in each and dimensions of a code, of "discrete".
 
     Raises:
         OptionError: there is no such bottleneck.
     """
     if name == "discrete":
-        return Codes(stages=stages, size=size, dim=dim)
+        return Codes(stages=stages, size=size, dim=dim, code_dim=code_dim)
     known = {"gaussian": Gaussian, "wasserstein": Crowd, "spherical": Sphere}
     if name not in known:
         raise OptionError(f"There is no bottleneck {name!r}; choose one of {', '.join([*known, 'discrete'])}.")

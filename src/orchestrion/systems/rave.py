@@ -69,7 +69,7 @@ class RAVE(StreamingCodec, System):
             encoder_act: of the encoder, where they differ.
         latent: dimensions.
         bottleneck: "gaussian", "wasserstein", "spherical" or "discrete".
-        codebooks, codes: of the discrete bottleneck.
+        codebooks, codes, code_dim: of the discrete bottleneck; dimensions of a code are `latent` by default.
         noise_channels: of noise beside the latents, as the decoder's input.
         kernel_size, keep_dim, style, modulated, recurrent_layers, noise_hidden: of the residual layout.
         norm, repeats, kernel_sizes, loudness_stride: of the headed layout.
@@ -155,6 +155,7 @@ class RAVE(StreamingCodec, System):
         bottleneck: str = "gaussian",
         codebooks: int = 16,
         codes: int = 1024,
+        code_dim: int | None = None,
         noise_channels: int = 0,
         kernel_size: int = 3,
         keep_dim: bool = False,
@@ -236,7 +237,7 @@ class RAVE(StreamingCodec, System):
             if input == "mel"
             else None
         )  # fmt: skip
-        self.bottleneck = _bottleneck(bottleneck, dim=latent, stages=codebooks, size=codes)
+        self.bottleneck = _bottleneck(bottleneck, dim=latent, stages=codebooks, size=codes, code_dim=code_dim)
         encoder_ratios = tuple(encoder_ratios or ratios)
         wide_in = channels * {"bands": bands, "mel": mel_bands, "waveform": 1}[input]
         wide_out = channels * (bands if output == "bands" else 1)

@@ -178,6 +178,7 @@ _OWN_MACROS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "v2_with_augs": {"RATIOS": ("ratios",), "ENCODER_RATIOS": ("encoder_ratios",), "PHASE_1_DURATION": ()},
     "v2_nopqmf": {"RATIOS": (), "PHASE_1_DURATION": ()},
+    "v2_nopqmf_small": {"RATIOS": (), "PHASE_1_DURATION": ()},
     "spherical": {"PHASE_1_DURATION": ()},
 }
 """Where a configuration reads macros for something else, or not at all."""
@@ -214,6 +215,7 @@ _BINDINGS = {
     "GRU.num_layers": "recurrent_layers",
     "ResidualVectorQuantization.num_quantizers": "codebooks",
     "ResidualVectorQuantization.codebook_size": "codes",
+    "ResidualVectorQuantization.codebook_dim": "code_dim",
     "WasserteinEncoder.noise_augmentation": "noise_channels",
     "DiscreteEncoder.noise_augmentation": "noise_channels",
     "VariationalEncoder.beta": "beta factor",
@@ -286,7 +288,6 @@ _FIXED: dict[str, Any] = {
     "Encoder.recurrent_layer": None,
     "EncoderV2.recurrent_layer": None,
     "Generator.recurrent_layer": None,
-    "ResidualVectorQuantization.codebook_dim": None,
     "MelSpectrogram.normalized": True,
     "ConvNet.stride": 4,
     "ConvNet.out_size": 1,
@@ -329,8 +330,8 @@ def arguments(official: Mapping[str, Any]) -> dict[str, Any]:
     ours = {"kernel_size": 3, "keep_dim": False, "style": False, "act": "leaky_relu", **ours}
     ours = {**{f"encoder_{name}": ours[name] for name in _BOTH}, **ours}
     read = {name: value for name, value in bindings.items() if not _of_torch(name) and not _is_macro(value)}
-    for name, value in read.items():
-        _choose(ours, _short(name), value)
+    for name in sorted(read, key=lambda name: _short(name).startswith(("RAVE.enable_pqmf", "RAVE.is_mel"))):
+        _choose(ours, _short(name), read[name])  # what older versions called the modes comes last, and wins
     macros = _MACROS | (_LATER_MACROS if ours["layout"] == "residual" else {}) | macros
     for name in read.keys() & macros.keys():
         ours |= dict.fromkeys(macros[name], _plain(read[name]))

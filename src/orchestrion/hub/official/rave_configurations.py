@@ -66,6 +66,15 @@ ADDITIONS: dict[str, dict[str, Any]] = {
 """What configurations change that the tool ships to be put on top of others."""
 
 _V3 = {**_V2, **ADDITIONS["snake"], **ADDITIONS["adain"], **ADDITIONS["descript_discriminator"]}
+_NO_BANDS = {
+    **_V2,
+    "capacity": 64,
+    "discriminator_capacity": 64,
+    "output": "waveform",
+    "encoder_ratios": (4, 4, 4, 2),
+    "ratios": (8, 8, 8, 4),
+    "beta": (1e-6, 1e-2, 500_000),
+}
 _MEL = {"input": "mel", "encoder_ratios": (2, 2, 2)}
 
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
@@ -97,15 +106,8 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
         "beta": (0.01, 0.01, 300_000),
         "discriminator_every": 2,
     },
-    "v2_nopqmf": {
-        **_V2,
-        "capacity": 64,
-        "discriminator_capacity": 64,
-        "output": "waveform",
-        "encoder_ratios": (4, 4, 4, 2),
-        "ratios": (8, 8, 8, 4),
-        "beta": (1e-6, 1e-2, 500_000),
-    },
+    "v2_nopqmf": _NO_BANDS,
+    "v2_nopqmf_small": {**_NO_BANDS, "beta": (0.1, 0.1, 1), "steps": (500_000, 5_500_000)},
     "v2_with_augs": {**_V2, **_MEL, "beta": (0.2, 0.2, 1)},
     "v3": _V3,
     "discrete": _DISCRETE,
