@@ -10,7 +10,7 @@ from torch import nn
 from orchestrion.analysis.pqmf import Pqmf, filter_bank, from_frames, to_frames
 from orchestrion.codecs.block_stream import StreamingNetwork
 from orchestrion.errors import OptionError
-from orchestrion.nn.activations import activation
+from orchestrion.nn.activations import Snake, SnakeBeta, activation
 from orchestrion.nn.convolution import Conv1d, ConvTranspose1d, Residual, Summed, same_padding
 from orchestrion.nn.discriminators import DAC_BANDS, BandScore, MultiPeriod, waveform_discriminator
 from orchestrion.nn.latent_maps import from_angles, to_angles
@@ -75,6 +75,20 @@ def test_frames_and_back(channels, frames, bands):
 def test_one_band_is_the_waveform():
     x = torch.randn(1, 2, 10)
     assert Pqmf(bands=1).analyse(x) is x and Pqmf(bands=1).synthesise(x) is x
+
+
+@pytest.mark.parametrize("grad", [True, False])
+def test_waves_of_snakes_are_multiplied_not_divided(grad):
+    """To the last bit, as differences grow from layer to layer."""
+    torch.manual_seed(0)
+    x, a, b = 3 * torch.randn(2, 5, 700), 0.1 + torch.rand(5, 1), torch.randn(5, 1)
+    snake, beta = Snake(5), SnakeBeta(5)
+    snake.load_state_dict({"alpha": a})
+    beta.load_state_dict({"alpha": a, "beta": b})
+    with torch.set_grad_enabled(grad):
+        assert torch.equal(snake(x), x + 1 / (a + 1e-9) * torch.sin(a * x) ** 2)
+        assert torch.equal(beta(x), x + 1 / (b.exp() + 1e-9) * torch.sin(a.exp() * x) ** 2)
+    assert not torch.equal(snake(x), x + torch.sin(a * x) ** 2 / (a + 1e-9))
 
 
 @settings(max_examples=25, deadline=None)

@@ -16,6 +16,16 @@ Activation = Callable[[int], nn.Module]
 """Channels → module."""
 
 
+def _with_wave(
+    x: Float[Tensor, "batch channels time"], rate: Float[Tensor, "channels 1"], divisor: Float[Tensor, "channels 1"]
+) -> Float[Tensor, "batch channels time"]:
+    """x + sin²(rate·x) / divisor."""
+    height = (divisor + 1e-9).reciprocal()  # as published: to divide rounds otherwise, and many layers add up
+    if plainly(x):  # one tensor instead of five
+        return (rate * x).sin_().square_().mul_(height).add_(x)
+    return x + height * (rate * x).sin().square()
+
+
 class Snake(nn.Module):
     """x + sin²(αx) / α with one learned α a channel (Ziyin et al. 2020, arXiv 2006.08195, eq. 3).
 
@@ -30,7 +40,7 @@ class Snake(nn.Module):
         self.alpha = nn.Parameter(torch.ones(channels, 1))
 
     def forward(self, x: Float[Tensor, "batch channels time"]) -> Float[Tensor, "batch channels time"]:
-        return x + (self.alpha * x).sin().square() / (self.alpha + 1e-9)
+        return _with_wave(x, self.alpha, self.alpha)
 
 
 class SnakeBeta(nn.Module):
@@ -49,7 +59,7 @@ class SnakeBeta(nn.Module):
         self.beta = nn.Parameter(torch.zeros(channels, 1))
 
     def forward(self, x: Float[Tensor, "batch channels time"]) -> Float[Tensor, "batch channels time"]:
-        return x + (self.alpha.exp() * x).sin().square() / (self.beta.exp() + 1e-9)
+        return _with_wave(x, self.alpha.exp(), self.beta.exp())
 
 
 def activation(name: str, *, slope: float = 0.2) -> Activation:
