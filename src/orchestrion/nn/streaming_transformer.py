@@ -18,6 +18,7 @@ POSITIONS = ("sin", "rope", "sin_rope", "none")
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": functional.gelu, "relu": functional.relu, "silu": functional.silu
 }  # fmt: skip
+XPOS_SMOOTHING, XPOS_STEPS = 0.4, 512  # how fast xPos' channels decay
 
 
 @dataclass(slots=True)
@@ -167,12 +168,18 @@ class StreamingLayer(nn.Module):
         memory: Float[Tensor, "batch memory width"] | None,
         mask: Bool[Tensor, "batch 1 1 memory"] | None,
     ) -> Float[Tensor, "batch time width"]:
+        entered = x
         x = self._add(x, self.norm1, self.scale1, lambda h: attend_to_past(self.self_attention, h))
         cross = self.cross_attention
         if cross is not None:
             if memory is None:
                 raise ValueError("this transformer attends to a condition; give one")
-            x = self._add(x, self.norm_cross, self.scale_cross, lambda h: cross.mix(*cross.project(h, memory), mask))
+
+            def attend(h: Tensor) -> Tensor:
+                asking = h if self.norm_first else entered  # as AudioCraft does
+                return cross.mix(*cross.project(asking, memory), mask)
+
+            x = self._add(x, self.norm_cross, self.scale_cross, attend)
         inner = self.activation
         return self._add(x, self.norm2, self.scale2, lambda h: self.linear2(self.dropout(inner(self.linear1(h)))))
 
@@ -186,10 +193,13 @@ class StreamingTransformer(nn.Module):
         past: how many earlier steps a step looks at; all by default.
         repeat: so many heads of queries share one of keys and values.
         positions: "sin" adds sinusoids, "rope" rotates queries and keys, "sin_rope" does both, "none".
-        period, position_scale: of the positions.
+        period, position_scale: of the positions; rotations are mixed with none at all, (1 − scale) of it.
+        xpos: rotated queries decay over time and rotated keys grow, so that distant ones count less (Sun et al. 2022,
+            arXiv 2212.10554).
         cross: whether layers attend to a condition.
         attention_bias, linear_bias: of the projections.
-        norm_first: norms before each part instead of after it.
+        norm_first: norms before each part instead of after it, where the layer's input is what attends to the
+            condition.
         norm_queries, norm_cross_queries: layer norms of queries and keys.
         layer_scale: gains at the start; None: no gains.
         activation: "gelu", "relu" or "silu".
@@ -211,6 +221,7 @@ class StreamingTransformer(nn.Module):
         positions: str = "sin",
         period: float = 10000.0,
         position_scale: float = 1.0,
+        xpos: bool = False,
         cross: bool = False,
         attention_bias: bool = True,
         linear_bias: bool = True,
@@ -229,7 +240,7 @@ class StreamingTransformer(nn.Module):
                 f"take one of {', '.join(POSITIONS)}, and of {', '.join(ACTIVATIONS)}"
             )
         self.width, self.causal, self.past, self.positions = width, causal, past, positions
-        self.period, self.position_scale = period, position_scale
+        self.period, self.position_scale, self.xpos = period, position_scale, xpos
         half = torch.arange(0, width // heads, 2, dtype=torch.float32) / (width // heads)
         self.register_buffer("rates", period**-half, persistent=False)
         self.layers = nn.ModuleList(
@@ -275,17 +286,14 @@ class StreamingTransformer(nn.Module):
         steps = torch.arange(start, start + x.shape[1], device=x.device, dtype=torch.float32)
         if self.positions in ("sin", "sin_rope"):
             x = x + (self.position_scale * half_sinusoids(steps, self.width, period=self.period)).to(x)
-        rotary = None
-        if self.positions in ("rope", "sin_rope"):
-            angles = steps[:, None] * self.rates
-            rotary = torch.stack([angles.sin(), angles.cos()]).to(x)
+        rotary = self._rotations(steps, x) if self.positions in ("rope", "sin_rope") else None
         real = None if mask is None else mask[:, None, None]
         for number, layer in enumerate(self.layers):
 
             def attend_to_past(attention: PackedAttention, h: Tensor, number: int = number) -> Tensor:
                 q, k, v = attention.project(h, h)
                 if rotary is not None:
-                    q, k = apply_rotary(q, rotary), apply_rotary(k, rotary)
+                    q, k = apply_rotary(q, rotary[0]), apply_rotary(k, rotary[1])
                 if state is not None:
                     k, v = self._remember(state, number, k, v)
                 return attention.mix(q, k, v, self._visible(q.shape[2], k.shape[2], h.device))
@@ -294,6 +302,23 @@ class StreamingTransformer(nn.Module):
         if state is not None:
             state.offset += len(steps)
         return x
+
+    def _rotations(
+        self, steps: Float[Tensor, " time"], like: Tensor
+    ) -> tuple[Float[Tensor, "2 time half"], Float[Tensor, "2 time half"]]:
+        """Tables of `apply_rotary` for queries and for keys."""
+        angles, half = steps[:, None] * self.rates, len(self.rates)
+        turned, still = torch.stack([angles.sin(), angles.cos()]), torch.tensor([0.0, 1.0]).to(steps)[:, None, None]
+
+        def mixed(decay: Tensor | float) -> Tensor:
+            return (self.position_scale * decay * turned + (1 - self.position_scale) * still).to(like)
+
+        if not self.xpos:
+            table = mixed(1.0)
+            return table, table
+        shares = (torch.arange(half).to(steps) / half + XPOS_SMOOTHING) / (1 + XPOS_SMOOTHING)
+        decay = shares ** (steps[:, None] / XPOS_STEPS)
+        return mixed(decay), mixed(1 / decay)
 
     def _remember(self, state: StreamingState, number: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values with those before; the ones that no later step can see are forgotten."""

@@ -350,19 +350,21 @@ def transformer_arguments(official: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         WeightsError: an option has a value that is not converted.
     """
-    _reject(official, {"xpos": (False,), "activation": ("gelu", "relu", "silu")}, "A streaming transformer")
-    custom = official.get("custom", False) or official.get("memory_efficient", False)
+    _reject(official, {"activation": ("relu", "gelu", "silu")}, "A streaming transformer")
+    shared, own = float(official.get("dropout", 0.1)), official.get("attention_dropout")
     return {
         "width": official["d_model"],
         "heads": official["num_heads"],
         "layers": official["num_layers"],
         "hidden": official.get("dim_feedforward", 2048),
         "causal": official.get("causal", False),
-        "past": official.get("past_context") if custom else None,
+        # the memory-efficient attention of the published code is causal, but forgets its limit
+        "past": None if official.get("memory_efficient", False) else official.get("past_context"),
         "repeat": official.get("kv_repeat", 1),
         "positions": official.get("positional_embedding", "sin"),
         "period": float(official.get("max_period", 10000)),
         "position_scale": float(official.get("positional_scale", 1.0)),
+        "xpos": official.get("xpos", False),
         "cross": official.get("cross_attention", False),
         "attention_bias": official.get("bias_attn", True),
         "linear_bias": official.get("bias_ff", True),
@@ -371,8 +373,8 @@ def transformer_arguments(official: Mapping[str, Any]) -> dict[str, Any]:
         "norm_cross_queries": official.get("qk_layer_norm_cross", False),
         "layer_scale": None if official.get("layer_scale") is None else float(official["layer_scale"]),
         "activation": official.get("activation", "relu"),
-        "dropout": float(official.get("dropout", 0.1)),
-        "attention_dropout": float(official.get("attention_dropout") or official.get("dropout", 0.1)),
+        "dropout": shared,
+        "attention_dropout": shared if own is None else float(own),
     }
 
 
@@ -380,7 +382,7 @@ _PARTS = {"layer_scale_1": "scale1", "layer_scale_2": "scale2", "layer_scale_cro
 
 
 def convert_transformer(state: State) -> dict[str, Tensor]:
-    """AudioCraft's streaming transformer; rates of rotary positions, which are computed, are left out.
+    """AudioCraft's streaming transformer; rates of positions, which are computed, are left out.
 
     Raises:
         WeightsError: an entry is unknown.
@@ -397,4 +399,4 @@ def convert_transformer(state: State) -> dict[str, Tensor]:
         known = part in _PARTS or re.fullmatch(r"linear[12]|norm[12]|norm_cross", part)
         return f"{found[1]}.{_PARTS.get(part, part)}.{rest}" if known else None
 
-    return _converted(state, name, "streaming transformer", unused=r".*rope\.frequencies$")
+    return _converted(state, name, "streaming transformer", unused=r".*rope\.(frequencies|xpos\.decay_rates)$")
