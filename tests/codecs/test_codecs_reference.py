@@ -101,12 +101,12 @@ def build_encodec(arguments: dict[str, Any]) -> encodec.Encodec:
 class Seanet(torch.nn.Module):
     """Encoder and decoder side by side."""
 
-    def __init__(self, arguments: dict[str, Any]) -> None:
+    def __init__(self, arguments: dict[str, Any], package: str) -> None:
         super().__init__()
         shared = arguments["both"]
         encoder, decoder = shared | arguments.get("encoder", {}), shared | arguments.get("decoder", {})
-        self.encoder = SeanetEncoder(**official.seanet_arguments(encoder, decoder=False))
-        self.decoder = SeanetDecoder(**official.seanet_arguments(decoder, decoder=True))
+        self.encoder = SeanetEncoder(**official.seanet_arguments(encoder, decoder=False, package=package))
+        self.decoder = SeanetDecoder(**official.seanet_arguments(decoder, decoder=True, package=package))
 
 
 def build_xcodec(folder: Path) -> xcodec.XCodec:
@@ -173,7 +173,8 @@ def test_encodec(folder):
 @torch.inference_mode()
 def test_seanet(folder):
     case = Case(folder)
-    model = case.load(Seanet(case.about["arguments"]), official.convert_encodec)
+    package = "audiocraft" if "audiocraft" in case.about["repository"] else "encodec"
+    model = case.load(Seanet(case.about["arguments"], package), official.convert_encodec)
     encoded = model.encoder(case["wave"])
     case.close(encoded, "encoded")
     case.close(model.decoder(encoded), "decoded")

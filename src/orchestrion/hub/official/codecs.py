@@ -53,28 +53,40 @@ def _reject(official: Mapping[str, Any], wanted: Mapping[str, Any], system: str)
 # EnCodec and SEANet -----------------------------------------------------------------------------------------------
 
 
-def seanet_arguments(official: Mapping[str, Any], *, decoder: bool) -> dict[str, Any]:
+_LEFT_OUT = {  # what SEANet's classes take where nothing is said
+    "encodec": {"n_residual_layers": 1, "norm": "weight_norm", "true_skip": False, "lstm": 2},
+    "audiocraft": {"n_residual_layers": 3, "norm": "none", "true_skip": True, "lstm": 0},
+}
+
+
+def seanet_arguments(official: Mapping[str, Any], *, decoder: bool, package: str = "encodec") -> dict[str, Any]:
     """Of our `SeanetEncoder` or `SeanetDecoder`, from those of AudioCraft's or EnCodec's classes.
 
+    Args:
+        package: "encodec" or "audiocraft", whose classes differ in what they take for arguments that are left out.
+
     Raises:
-        WeightsError: an option has a value that no published model has.
+        WeightsError: an option has a value that no published model has, or there is no such package.
     """
+    if package not in _LEFT_OUT:
+        raise WeightsError(f"There is no package {package!r} with a SEANet; choose one of {', '.join(_LEFT_OUT)}.")
+    official = {**_LEFT_OUT[package], **official}
     _reject(official, {"activation": ("ELU",), "final_activation": (None, "Tanh")}, "SEANet")
     ours = {
         "channels": official.get("channels", 1),
         "dimension": official.get("dimension", 128),
         "filters": official.get("n_filters", 32),
         "ratios": tuple(official.get("ratios", (8, 5, 4, 2))),
-        "units": official.get("n_residual_layers", 1),
+        "units": official["n_residual_layers"],
         "kernel_size": official.get("kernel_size", 7),
         "last_kernel_size": official.get("last_kernel_size", 7),
         "unit_kernel_size": official.get("residual_kernel_size", 3),
         "dilation_base": official.get("dilation_base", 2),
-        "lstm": official.get("lstm", 2),
+        "lstm": official["lstm"],
         "compress": official.get("compress", 2),
-        "identity": official.get("true_skip", False),
+        "identity": official["true_skip"],
         "causal": official.get("causal", False),
-        "norm": official.get("norm", "weight_norm"),
+        "norm": official["norm"],
         "pad_mode": official.get("pad_mode", "reflect"),
         "plain_outer": official.get("disable_norm_outer_blocks", 0),
         "alpha": float((official.get("activation_params") or {}).get("alpha", 1.0)),
