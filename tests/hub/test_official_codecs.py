@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
+from orchestrion.codecs.encodec import Encodec
+from orchestrion.codecs.seanet import SeanetDecoder, SeanetEncoder
 from orchestrion.errors import WeightsError
 from orchestrion.hub.official import codecs as official
 
@@ -23,3 +26,49 @@ def test_the_packages_of_seanet_differ_in_what_is_left_out(package, units, norm,
         assert (ours["units"], ours["norm"], ours["identity"], ours["lstm"]) == (2, "time_group_norm", True, 1)
     with pytest.raises(WeightsError, match="no package 'other'"):
         official.seanet_arguments(SIZES, decoder=False, package="other")
+
+
+@pytest.mark.parametrize(("eps", "affine"), [(1e-5, True), (1e-2, True), (0.5, False)])
+@torch.inference_mode()
+def test_norms_of_seanet_take_their_parameters(eps, affine):
+    arguments = {**SIZES, "norm": "time_group_norm", "norm_params": {"eps": eps, "affine": affine}}
+    encoder = SeanetEncoder(**official.seanet_arguments(arguments, decoder=False))
+    decoder = SeanetDecoder(**official.seanet_arguments(arguments, decoder=True))
+    sound, latents = torch.randn(1, 1, 50), torch.randn(1, 16, 20)
+    up = decoder.net[3]
+    for layer, x, plain in (
+        (encoder.net[0], sound, encoder.net[0].conv(torch.nn.functional.pad(sound, (3, 3), "reflect"))),
+        (up, latents, up.conv(latents)),
+    ):
+        expected = (plain - plain.mean()) / (plain.var(correction=0) + eps).sqrt()
+        made = layer(x)
+        start = (expected.shape[-1] - made.shape[-1] + 1) // 2
+        torch.testing.assert_close(made, expected[..., start : start + made.shape[-1]])
+        assert bool(list(layer.norm.parameters())) == affine
+    with pytest.raises(WeightsError, match="momentum"):
+        official.seanet_arguments({**arguments, "norm_params": {"momentum": 1}}, decoder=False)
+
+
+def test_a_norm_that_encodec_names_but_does_not_make_is_none():
+    arguments = {**SIZES, "norm": "time_layer_norm"}
+    assert official.seanet_arguments(arguments, decoder=False)["norm"] == "none"
+    assert official.seanet_arguments(arguments, decoder=False, package="audiocraft")["norm"] == "time_layer_norm"
+
+
+def test_encodec_has_eight_books_by_default_and_codes_with_all_of_them():
+    arguments = {
+        "encoder and decoder": SIZES, "quantizer": {"bins": 16}, "sample_rate": 600, "target_bandwidths": [0.4, 0.8]
+    }  # fmt: skip
+    assert official.encodec_arguments(arguments)["books"] == 8
+    assert official.encodec_arguments({**arguments, "quantizer": {"bins": 16, "n_q": 3}})["books"] == 3
+    networks = [
+        make(**official.seanet_arguments(SIZES, decoder=decoder))
+        for make, decoder in ((SeanetEncoder, False), (SeanetDecoder, True))
+    ]
+    codec = Encodec(encoder=networks[0], decoder=networks[1], **official.encodec_arguments(arguments)).eval()
+    for book in codec.quantizer.books:
+        book.started.fill_(1.0)
+    sound = torch.randn(1, 1, 60)
+    assert codec.segments(sound)[0][0].shape == (1, 8, 10)
+    codec.bandwidth = 0.8
+    assert codec.segments(sound)[0][0].shape == (1, 2, 10)

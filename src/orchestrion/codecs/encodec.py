@@ -33,13 +33,18 @@ class Encodec(WaveformCodec):
         sound_channels: of the sound.
         sample_rate: in Hz.
         ratios: of the networks.
-        bandwidths: bit rates in kbit/s that it is made for; the highest is the default.
+        bandwidths: bit rates in kbit/s that it is made for.
         normalize: whether the level is taken out of each segment.
         segment_seconds: length of segments; None: the whole sound at once (long sound in windows of 10 seconds with one
             second of context, further back than which the LSTM then does not remember).
         overlap: share of a segment that the next repeats.
         dead_below, quirks: of the codebooks.
+
+    Attributes:
+        bandwidth: the bit rate in kbit/s at which sound is coded; None: with all books.
     """
+
+    bandwidth: float | None
 
     def __init__(
         self,
@@ -64,18 +69,20 @@ class Encodec(WaveformCodec):
         self.quantizer = ResidualQuantizer(stages=books, size=size, dim=dimension, dead_below=dead_below, quirks=quirks)
         self.sample_rate, self.channels, self.hop_length = sample_rate, sound_channels, prod(ratios)
         self.books, self.size, self.bandwidths = books, size, tuple(bandwidths)
-        self.normalize, self.bandwidth = normalize, max(bandwidths)
+        self.normalize, self.bandwidth = normalize, None
         self.segment = None if segment_seconds is None else int(segment_seconds * sample_rate)
         self.stride = None if self.segment is None else max(1, int((1 - overlap) * self.segment))
         self.context = ceil(self.frame_rate)
         self.window = 10 * self.context
 
-    def books_at(self, bandwidth: float) -> int:
-        """Books that fit a bit rate in kbit/s; at least one.
+    def books_at(self, bandwidth: float | None) -> int:
+        """Books that fit a bit rate in kbit/s, at least one; all of them where it is None.
 
         Raises:
             OptionError: the rate is not one that the codec is made for.
         """
+        if bandwidth is None:
+            return self.books
         if bandwidth not in self.bandwidths:
             known = ", ".join(f"{rate:g}" for rate in self.bandwidths)
             raise OptionError(f"This EnCodec has no bit rate of {bandwidth:g} kbit/s; choose one of {known}.")

@@ -55,7 +55,7 @@ class _Seanet(nn.Module):
         dilation_base: unit j of a level has dilation base^j.
         lstm: layers of the LSTM next to the latents; 0: none.
         compress, identity: as of `SeanetUnit`.
-        causal, norm, pad_mode: of all convolutions.
+        causal, norm, norm_eps, norm_affine, pad_mode: of all convolutions.
         plain_outer: how many of the outermost levels (the first convolution counts as one) have no norm.
         alpha: of the ELU.
     """
@@ -77,6 +77,8 @@ class _Seanet(nn.Module):
         identity: bool = False,
         causal: bool = False,
         norm: str = "weight_norm",
+        norm_eps: float = 1e-5,
+        norm_affine: bool = True,
         pad_mode: str = "reflect",
         plain_outer: int = 0,
         alpha: float = 1.0,
@@ -84,6 +86,7 @@ class _Seanet(nn.Module):
         super().__init__()
         self.ratios, self.plain_outer = tuple(ratios), plain_outer
         self.norm, self.causal, self.pad_mode, self.alpha = norm, causal, pad_mode, alpha
+        self.norm_eps, self.norm_affine = norm_eps, norm_affine
         self.shape = (units, unit_kernel_size, dilation_base, compress, identity)
 
     def act(self) -> nn.Module:
@@ -96,7 +99,7 @@ class _Seanet(nn.Module):
     def conv(self, into: int, out: int, size: int, *, depth: int, stride: int = 1, dilation: int = 1) -> nn.Module:
         return PaddedConv1d(
             into, out, size, stride=stride, dilation=dilation, causal=self.causal, norm=self.norm_at(depth),
-            pad_mode=self.pad_mode,
+            norm_eps=self.norm_eps, norm_affine=self.norm_affine, pad_mode=self.pad_mode,
         )  # fmt: skip
 
     def units(self, width: int, depth: int) -> list[nn.Module]:
@@ -179,7 +182,7 @@ class SeanetDecoder(_Seanet):
             depth = len(self.ratios) - number
             up = PaddedConvTranspose1d(
                 width, width // 2, 2 * ratio, stride=ratio, causal=self.causal, norm=self.norm_at(depth),
-                trim_right=trim_right,
+                norm_eps=self.norm_eps, norm_affine=self.norm_affine, trim_right=trim_right,
             )  # fmt: skip
             width //= 2
             layers += [self.act(), up, *self.units(width, depth)]

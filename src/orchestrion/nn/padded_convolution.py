@@ -25,10 +25,10 @@ def pad_signal(
     return padded[..., : padded.shape[-1] - short]
 
 
-def _norm(kind: str, channels: int) -> nn.Module:
+def _norm(kind: str, channels: int, *, eps: float, affine: bool) -> nn.Module:
     if kind not in NORMS:
         raise OptionError(f"There is no normalisation {kind!r} of convolutions; choose one of {', '.join(NORMS)}.")
-    return nn.GroupNorm(1, channels) if kind == "time_group_norm" else nn.Identity()
+    return nn.GroupNorm(1, channels, eps=eps, affine=affine) if kind == "time_group_norm" else nn.Identity()
 
 
 class PaddedConv1d(nn.Module):
@@ -37,6 +37,7 @@ class PaddedConv1d(nn.Module):
     Args:
         causal: all padding is on the left, but for what fills the last window; otherwise it is on both sides.
         norm: weight_norm, time_group_norm (over all channels and the whole time), or none.
+        norm_eps, norm_affine: of time_group_norm, what is added to the variance; whether gains and shifts are learned.
         pad_mode: as of torch's `pad`.
     """
 
@@ -51,6 +52,8 @@ class PaddedConv1d(nn.Module):
         bias: bool = True,
         causal: bool = False,
         norm: str = "weight_norm",
+        norm_eps: float = 1e-5,
+        norm_affine: bool = True,
         pad_mode: str = "reflect",
     ) -> None:
         super().__init__()
@@ -58,7 +61,7 @@ class PaddedConv1d(nn.Module):
             raise OptionError("A norm over the whole time is not causal; take weight_norm or none.")
         conv = nn.Conv1d(in_channels, out_channels, kernel_size, stride, dilation=dilation, bias=bias)
         self.conv = normalised(conv, weight_norm_=norm == "weight_norm")
-        self.norm = _norm(norm, out_channels)
+        self.norm = _norm(norm, out_channels, eps=norm_eps, affine=norm_affine)
         self.reach, self.stride = (kernel_size - 1) * dilation + 1, stride
         self.causal, self.pad_mode = causal, pad_mode
 
@@ -75,7 +78,7 @@ class PaddedConvTranspose1d(nn.Module):
 
     Args:
         causal: a share of `trim_right` is cut on the right, the rest on the left; otherwise half on each side.
-        norm: as of `PaddedConv1d`.
+        norm, norm_eps, norm_affine: as of `PaddedConv1d`.
     """
 
     def __init__(
@@ -87,6 +90,8 @@ class PaddedConvTranspose1d(nn.Module):
         stride: int,
         causal: bool = False,
         norm: str = "weight_norm",
+        norm_eps: float = 1e-5,
+        norm_affine: bool = True,
         trim_right: float = 1.0,
     ) -> None:
         super().__init__()
@@ -94,7 +99,7 @@ class PaddedConvTranspose1d(nn.Module):
             raise OptionError("A norm over the whole time is not causal; take weight_norm or none.")
         conv = nn.ConvTranspose1d(in_channels, out_channels, kernel_size, stride)
         self.conv = normalised(conv, weight_norm_=norm == "weight_norm")
-        self.norm = _norm(norm, out_channels)
+        self.norm = _norm(norm, out_channels, eps=norm_eps, affine=norm_affine)
         whole, self.causal = kernel_size - stride, causal
         self.right = math.ceil(whole * trim_right) if causal else whole // 2
         self.left = whole - self.right

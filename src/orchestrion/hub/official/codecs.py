@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from math import ceil, log2, prod
+from math import ceil, prod
 from typing import Any
 
 from torch import Tensor
@@ -71,6 +71,10 @@ def seanet_arguments(official: Mapping[str, Any], *, decoder: bool, package: str
     if package not in _LEFT_OUT:
         raise WeightsError(f"There is no package {package!r} with a SEANet; choose one of {', '.join(_LEFT_OUT)}.")
     official = {**_LEFT_OUT[package], **official}
+    norm = official["norm"]
+    norm_options = dict(official.get("norm_params") or {}) if norm == "time_group_norm" else {}
+    if package == "encodec" and norm == "time_layer_norm":
+        norm = "none"  # as there: the name is known, but no norm is made for it
     _reject(official, {"activation": ("ELU",), "final_activation": (None, "Tanh")}, "SEANet")
     ours = {
         "channels": official.get("channels", 1),
@@ -86,11 +90,17 @@ def seanet_arguments(official: Mapping[str, Any], *, decoder: bool, package: str
         "compress": official.get("compress", 2),
         "identity": official["true_skip"],
         "causal": official.get("causal", False),
-        "norm": official["norm"],
+        "norm": norm,
+        "norm_eps": float(norm_options.pop("eps", 1e-5)),
+        "norm_affine": norm_options.pop("affine", True),
         "pad_mode": official.get("pad_mode", "reflect"),
         "plain_outer": official.get("disable_norm_outer_blocks", 0),
         "alpha": float((official.get("activation_params") or {}).get("alpha", 1.0)),
     }
+    if norm_options:
+        raise WeightsError(
+            f"SEANet with norm_params {sorted(norm_options)} cannot be converted; only eps and affine can."
+        )
     if decoder:
         ours |= {
             "trim_right": float(official.get("trim_right_ratio", 1.0)),
@@ -103,17 +113,14 @@ def encodec_arguments(official: Mapping[str, Any]) -> dict[str, Any]:
     """Of our `Encodec`, but for the networks, from those of EnCodec's model and quantiser."""
     networks, quantizer = official["encoder and decoder"], official["quantizer"]
     ratios = tuple(networks.get("ratios", (8, 5, 4, 2)))
-    rate, size = official["sample_rate"], quantizer.get("bins", 1024)
-    bandwidths = tuple(float(bandwidth) for bandwidth in official["target_bandwidths"])
-    most = int(1000 * bandwidths[-1] // (log2(size) * ceil(rate / prod(ratios))))
     return {
         "dimension": networks.get("dimension", 128),
-        "books": quantizer.get("n_q", most),
-        "size": size,
+        "books": quantizer.get("n_q", 8),
+        "size": quantizer.get("bins", 1024),
         "sound_channels": networks.get("channels", 1),
-        "sample_rate": rate,
+        "sample_rate": official["sample_rate"],
         "ratios": ratios,
-        "bandwidths": bandwidths,
+        "bandwidths": tuple(float(bandwidth) for bandwidth in official["target_bandwidths"]),
         "normalize": bool(official.get("normalize", False)),
         "segment_seconds": official.get("segment"),
         "overlap": float(official.get("overlap", 0.01)),
