@@ -72,3 +72,10 @@ def test_encodec_has_eight_books_by_default_and_codes_with_all_of_them():
     assert codec.segments(sound)[0][0].shape == (1, 8, 10)
     codec.bandwidth = 0.8
     assert codec.segments(sound)[0][0].shape == (1, 2, 10)
+
+
+def test_arguments_that_xcodec_leaves_out():
+    ours = official.xcodec_arguments({})
+    assert (ours["latent"], ours["bandwidths"], ours["books"]) == (128, (1.0, 1.5, 2.0, 4.0, 6.0), 12)
+    ours = official.xcodec_arguments({"D": 256, "target_bandwidths": [0.5, 4]})
+    assert (ours["latent"], ours["bandwidths"], ours["books"]) == (256, (0.5, 4.0), 8)

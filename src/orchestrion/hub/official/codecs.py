@@ -305,11 +305,11 @@ def xcodec_arguments(
     numbers."""
     ratios = tuple(official.get("ratios", (8, 5, 4, 2)))
     rate = official.get("sample_rate", 16000)
-    bandwidths = tuple(float(bandwidth) for bandwidth in official["target_bandwidths"])
+    bandwidths = tuple(float(bandwidth) for bandwidth in official.get("target_bandwidths", (1, 1.5, 2, 4, 6)))
     return {
         "encoder_width": encoder_width,
         "strides": ratios,
-        "latent": official.get("D", 256),
+        "latent": official.get("D", 128),
         "decoder_width": decoder_width,
         "semantic_width": semantic_width,
         # as published: 10 bits a code, whatever the size of the books
