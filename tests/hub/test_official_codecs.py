@@ -7,6 +7,7 @@ import torch
 
 from orchestrion.codecs.encodec import Encodec
 from orchestrion.codecs.seanet import SeanetDecoder, SeanetEncoder
+from orchestrion.codecs.vocos import Vocos
 from orchestrion.errors import WeightsError
 from orchestrion.hub.official import codecs as official
 
@@ -79,3 +80,11 @@ def test_arguments_that_xcodec_leaves_out():
     assert (ours["latent"], ours["bandwidths"], ours["books"]) == (128, (1.0, 1.5, 2.0, 4.0, 6.0), 12)
     ours = official.xcodec_arguments({"D": 256, "target_bandwidths": [0.5, 4]})
     assert (ours["latent"], ours["bandwidths"], ours["books"]) == (256, (0.5, 4.0), 8)
+
+
+@pytest.mark.parametrize(("given", "start"), [(None, 0.25), (0, 0.25), (0.0, 0.25), (1, 1.0), (0.1, 0.1)])
+def test_scales_of_vocos_begin_where_the_published_ones_do(given, start):
+    backbone = {"input_channels": 5, "dim": 8, "intermediate_dim": 12, "num_layers": 4, "layer_scale_init_value": given}
+    model = Vocos(**official.vocos_arguments(backbone, {"n_fft": 16, "hop_length": 4}))
+    for block in model.backbone.blocks:
+        assert torch.equal(block.scale, torch.full((8,), start))

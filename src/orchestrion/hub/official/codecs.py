@@ -263,7 +263,7 @@ def vocos_arguments(backbone: Mapping[str, Any], head: Mapping[str, Any]) -> dic
         "hidden": backbone["intermediate_dim"],
         "layers": backbone["num_layers"],
         "conditions": backbone.get("adanorm_num_embeddings") or 0,
-        "scale": backbone.get("layer_scale_init_value"),
+        "scale": float(backbone.get("layer_scale_init_value") or 1 / backbone["num_layers"]),  # 0 as well is none
         "n_fft": head["n_fft"],
         "hop_length": head["hop_length"],
         "padding": head.get("padding", "same"),
