@@ -114,7 +114,11 @@ def test_other_rates_are_resampled_there_and_back():
     assert (back.rate, back.samples.shape) == (11025, (1, 4410))
 
 
-@pytest.mark.parametrize("make", [small_dac, small_oobleck, lambda: small_dac((2, 5))], ids=["dac", "oobleck", "odd"])
+@pytest.mark.parametrize(
+    "make",
+    [small_dac, small_oobleck, lambda: small_dac((2, 5)), lambda: small_dac((1, 4))],
+    ids=["dac", "oobleck", "odd", "one"],
+)
 def test_windows_change_nothing(make):
     codec, audio = make(), sound(2400, 2)
     whole = make()
@@ -122,6 +126,18 @@ def test_windows_change_nothing(make):
     latents, at_once = codec.encode(audio), whole.encode(audio)
     np.testing.assert_allclose(latents.values, at_once.values, atol=1e-5)
     np.testing.assert_allclose(codec.decode(at_once).samples, whole.decode(at_once).samples, atol=1e-5)
+
+
+def test_a_stride_of_one_is_padded_as_published():
+    """Two taps and one zero on each side: a frame more, which the decoder takes away again."""
+    codec = small_dac((1, 4))
+    level, x = codec.encoder.net[1][-1], torch.randn(1, 4, 9)
+    weight, padded = level.weight, torch.nn.functional.pad(x, (1, 1))
+    expected = torch.stack(
+        [weight[..., 0] @ padded[0, :, n] + weight[..., 1] @ padded[0, :, n + 1] for n in range(10)], 1
+    )
+    torch.testing.assert_close(level(x)[0], expected + level.bias[:, None])
+    assert codec.decoder(codec.encoder(torch.randn(1, 1, 80))).shape == (1, 1, 79)
 
 
 def test_context_is_no_longer_than_needed():

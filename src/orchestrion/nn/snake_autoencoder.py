@@ -16,10 +16,13 @@ from orchestrion.nn.streaming import Place, Plan
 DILATIONS = (1, 3, 9)
 
 
-def _conv(into: int, out: int, size: int, *, stride: int = 1, dilation: int = 1, bias: bool = True) -> nn.Module:
-    """Weight norm; the same padding on both sides."""
-    pad = -(-stride // 2) if stride > 1 else (size - 1) * dilation // 2
-    made = Conv1d(into, out, size, stride=stride, dilation=dilation, bias=bias, padding=(pad, pad))
+def _conv(
+    into: int, out: int, size: int, *, stride: int | None = None, dilation: int = 1, bias: bool = True
+) -> nn.Module:
+    """Weight norm; the same padding on both sides: ⌈stride / 2⌉ where a stride is given, also where it is 1 and the
+    output then a frame longer."""
+    pad = (size - 1) * dilation // 2 if stride is None else -(-stride // 2)
+    made = Conv1d(into, out, size, stride=stride or 1, dilation=dilation, bias=bias, padding=(pad, pad))
     return normalised(made, weight_norm_=True)
 
 
