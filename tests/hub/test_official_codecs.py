@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from orchestrion.codecs.encodec import Encodec
+from orchestrion.codecs.oobleck import Oobleck
 from orchestrion.codecs.seanet import SeanetDecoder, SeanetEncoder
 from orchestrion.codecs.vocos import Vocos
 from orchestrion.errors import WeightsError
@@ -88,3 +89,21 @@ def test_scales_of_vocos_begin_where_the_published_ones_do(given, start):
     model = Vocos(**official.vocos_arguments(backbone, {"n_fft": 16, "hop_length": 4}))
     for block in model.backbone.blocks:
         assert torch.equal(block.scale, torch.full((8,), start))
+
+
+def test_the_decoder_of_oobleck_has_its_own_arguments():
+    encoder = {"in_channels": 1, "channels": 4, "c_mults": [1, 2], "strides": [2, 3], "latent_dim": 6}
+    decoder = {"channels": 6, "c_mults": [2, 3], "strides": [2, 3], "latent_dim": 3, "use_snake": True}
+    model = Oobleck(**official.oobleck_arguments(encoder, decoder))
+    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    weight = "parametrizations.weight.original1"
+    assert shapes[f"encoder.net.0.{weight}"] == (4, 1, 7)
+    assert shapes[f"encoder.net.2.4.{weight}"] == (8, 4, 6)
+    assert shapes[f"decoder.net.0.{weight}"] == (18, 3, 7)
+    assert shapes[f"decoder.net.1.1.{weight}"] == (18, 12, 6)
+    assert shapes[f"decoder.net.2.1.{weight}"] == (12, 6, 4)
+    assert shapes[f"decoder.net.4.{weight}"] == (2, 6, 7)
+    assert {name.split(".")[0] for name in shapes if name.endswith(".beta")} == {"decoder"}
+    assert model.wave_of(model.frames_of(torch.randn(3, 1, 12))).shape == (3, 2, 10)
+    with pytest.raises(WeightsError, match="mirror"):
+        official.oobleck_arguments({**encoder, "strides": [3, 2]}, decoder)

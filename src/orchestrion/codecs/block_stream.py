@@ -126,4 +126,4 @@ class CodecStream:
     def decode(self, values: Float[np.ndarray, "rows dim frames"]) -> Float[np.ndarray, "channels samples"]:
         """Sound of a block of latents."""
         made = self._decoder(torch.from_numpy(np.ascontiguousarray(values, np.float32)))
-        return made.float().reshape(self.rows * self.channels, -1).numpy()
+        return made.float().flatten(0, 1).numpy()

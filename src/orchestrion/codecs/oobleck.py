@@ -45,6 +45,8 @@ class Oobleck(WaveformCodec):
         strides: of the levels.
         latent: dimensions; the encoder gives means and raw scales of as many.
         act: "snake_beta" or "elu".
+        out_channels, decoder_width, decoder_multipliers, decoder_act: of the decoder, where they differ from those of
+            the encoder. With other channels the sound comes back with as many for each that are coded together.
         tanh: at the end of the decoder.
         sample_rate: in Hz.
         window: frames that are worked on at once.
@@ -59,18 +61,24 @@ class Oobleck(WaveformCodec):
         strides: Sequence[int],
         latent: int,
         act: str = "snake_beta",
+        out_channels: int | None = None,
+        decoder_width: int | None = None,
+        decoder_multipliers: Sequence[int] | None = None,
+        decoder_act: str | None = None,
         tanh: bool = False,
         sample_rate: int = 44100,
         window: int = 256,
     ) -> None:
         super().__init__()
         widths = [width, *(width * factor for factor in multipliers)]
+        back = decoder_width or width
+        back_widths = [*(back * factor for factor in (decoder_multipliers or multipliers)[::-1]), back]
         self.encoder = SnakeEncoder(
             in_channels=sound_channels, widths=widths, strides=strides, latent=2 * latent, act=act
         )
         self.decoder = SnakeDecoder(
-            latent=latent, widths=widths[::-1], rates=tuple(strides)[::-1], out_channels=sound_channels, act=act,
-            last_bias=False, tanh=tanh,
+            latent=latent, widths=back_widths, rates=tuple(strides)[::-1], out_channels=out_channels or sound_channels,
+            act=decoder_act or act, last_bias=False, tanh=tanh,
         )  # fmt: skip
         self.sample_rate, self.channels, self.hop_length, self.latent = (
             sample_rate,

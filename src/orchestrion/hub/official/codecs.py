@@ -214,26 +214,30 @@ def oobleck_arguments(encoder: Mapping[str, Any], decoder: Mapping[str, Any]) ->
     """Of our `Oobleck`, from those of the published encoder and decoder.
 
     Raises:
-        WeightsError: both do not fit, or an option has a value that is not converted.
+        WeightsError: both differ in strides or latents, or an option has a value that is not converted.
     """
     plain = {"antialias_activation": (False,), "use_nearest_upsample": (False,)}
     _reject(encoder, plain, "Oobleck")
     _reject(decoder, plain, "Oobleck")
-    shapes = [
-        (part.get("channels", 128), tuple(part.get("c_mults", (1, 2, 4, 8))), tuple(part.get("strides", (2, 4, 8, 8))))
-        for part in (encoder, decoder)
-    ]
-    latent = decoder.get("latent_dim", 32)
-    if shapes[0] != shapes[1] or encoder.get("latent_dim", 32) != 2 * latent:
+    latent, into, back = decoder.get("latent_dim", 32), _oobleck_part(encoder), _oobleck_part(decoder)
+    if into["strides"] != back.pop("strides") or encoder.get("latent_dim", 32) != 2 * latent:
         raise WeightsError("Encoder and decoder of this Oobleck do not mirror one another, so it cannot be converted.")
     return {
+        **into,
+        **{f"decoder_{name}": value for name, value in back.items()},
         "sound_channels": encoder.get("in_channels", 2),
-        "width": shapes[0][0],
-        "multipliers": shapes[0][1],
-        "strides": shapes[0][2],
+        "out_channels": decoder.get("out_channels", 2),
         "latent": latent,
-        "act": "snake_beta" if encoder.get("use_snake", False) else "elu",
         "tanh": decoder.get("final_tanh", True),
+    }
+
+
+def _oobleck_part(official: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "width": official.get("channels", 128),
+        "multipliers": tuple(official.get("c_mults", (1, 2, 4, 8))),
+        "strides": tuple(official.get("strides", (2, 4, 8, 8))),
+        "act": "snake_beta" if official.get("use_snake", False) else "elu",
     }
 
 
