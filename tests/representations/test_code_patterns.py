@@ -45,6 +45,23 @@ def test_numbers_of_steps():
     assert len(delayed(4, 10).valid.steps) - 1 == 10
 
 
+def test_a_pattern_can_do_without_the_empty_step():
+    pattern, codes = delayed(2, 4, empty_first=-1), np.arange(8).reshape(2, 4)
+    assert pattern.steps == delayed(2, 4).steps[1:]
+    assert (pattern.longest_delay, pattern.first_step(0)) == (1, 0)
+    assert pattern.valid.steps == pattern.steps[:-1]
+    lanes = pattern.apply(codes, special=-1).values
+    np.testing.assert_array_equal(lanes, [[0, 1, 2, 3, -1], [-1, 4, 5, 6, 7]])
+    np.testing.assert_array_equal(pattern.revert_predictions(lanes, missing=-1).values, codes)
+    late = delayed(2, 4, delays=[1, 2], empty_first=-1)  # its first step is empty all the same
+    assert late.steps == delayed(2, 4).steps
+    np.testing.assert_array_equal(late.revert_predictions(lanes, missing=-1).values, codes)
+
+
+def test_books_are_grouped_in_pairs_by_default():
+    assert grouped(4, 3).steps == grouped(4, 3, group=2).steps
+
+
 def test_the_beginning_of_a_piece_can_be_reverted():
     pattern, codes = delayed(3, 6), np.arange(18).reshape(3, 6)
     begun = pattern.apply(codes, special=-1).values[:, :5]

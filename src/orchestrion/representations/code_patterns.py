@@ -2,14 +2,14 @@
 al. 2023, arXiv 2306.05284, section 2.2).
 
 A pattern says for each step which codes (time, book) are written in it; lanes that write nothing hold a special token.
-The first step is always empty: it is where a model begins. Times at or beyond the end stand for nothing and are
-skipped.
+The first step is empty, for it is where a model begins, unless a pattern without it is asked for. Times at or beyond
+the end stand for nothing and are skipped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Int, Shaped
@@ -42,14 +42,19 @@ class CodePattern:
     Attributes:
         books, times: of the codes.
         steps: the places that each step writes.
+        begins: whether the first step must be empty.
+
+    Raises:
+        OptionError: it must and is not, or times of a book do not rise.
     """
 
     books: int
     times: int
     steps: tuple[tuple[Place, ...], ...]
+    begins: bool = True
 
     def __post_init__(self) -> None:
-        if not self.steps or self.steps[0]:
+        if not self.steps or (self.begins and self.steps[0]):
             raise OptionError("The first step of a code pattern must be empty; it is where a model begins.")
         last: dict[int, int] = {}
         for step in self.steps:
@@ -66,7 +71,7 @@ class CodePattern:
     @property
     def valid(self) -> CodePattern:
         """Without the last steps, in which not every lane writes."""
-        return CodePattern(self.books, self.times, self.steps[: len(self.steps) - self.longest_delay])
+        return replace(self, steps=self.steps[: len(self.steps) - self.longest_delay])
 
     def first_step(self, time: int) -> int | None:
         """The first step that writes a code of this time."""
@@ -87,8 +92,10 @@ class CodePattern:
         return _taken(lanes, self._backward(lanes, self.steps), special)
 
     def revert_predictions(self, predictions: Shaped[np.ndarray, "*batch books steps"], missing: float) -> Ordered:
-        """The same of what a model says after each step, which is about the step that follows."""
-        return _taken(predictions, self._backward(predictions, self.steps[1:]), missing)
+        """The same of what a model says after each step, which is about the step that follows; where no first step is
+        empty, about the step itself."""
+        told = self.steps if self.steps[0] else self.steps[1:]
+        return _taken(predictions, self._backward(predictions, told), missing)
 
     def _backward(self, lanes: np.ndarray, steps: Sequence[tuple[Place, ...]]) -> np.ndarray:
         given = lanes.shape[-1]
@@ -120,7 +127,7 @@ def delayed(
 
     Args:
         flatten_first: so many first times are written code by code, each in a step of its own.
-        empty_first: empty steps after the first.
+        empty_first: empty steps after the first; below 0: not even the first is empty.
 
     Raises:
         OptionError: there is not one delay a book, or they fall.
@@ -132,7 +139,7 @@ def delayed(
     steps += [((time, book),) for time in range(min(times, flatten_first)) for book in range(books)]
     for step in range(flatten_first, times + max(late)):
         steps.append(tuple((step - delay, book) for book, delay in enumerate(late) if step - delay >= flatten_first))
-    return CodePattern(books, times, tuple(steps))
+    return CodePattern(books, times, tuple(steps), begins=empty_first >= 0)
 
 
 def parallel(books: int, times: int, *, empty_first: int = 0) -> CodePattern:
@@ -185,7 +192,7 @@ def coarse_first(books: int, times: int, *, delays: Sequence[int] | None = None)
     return CodePattern(books, times, tuple(steps))
 
 
-def grouped(books: int, times: int, *, group: int) -> CodePattern:
+def grouped(books: int, times: int, *, group: int = 2) -> CodePattern:
     """The first `group` books of all times, code by code, then the next (MusicLM, Agostinelli et al. 2023, section
     3.1). With `group` 1, book after book.
 
