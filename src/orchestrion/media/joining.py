@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from orchestrion.errors import OptionError
+
 LONGEST_SHIFT = 1000  # samples
+QUIRKS = ("none", "official")
 
 
 def best_offset(
@@ -49,10 +52,17 @@ def join_overlapping(
     Args:
         offset: as `best_offset` finds it.
         fade: samples over which one goes over into the other.
-        quirks: "official" cuts at twice the offset, as MusicLDM's code does.
+        quirks: "official" cuts at twice the offset, as MusicLDM's code does, counted from the start where that is not
+            before the end.
+
+    Raises:
+        OptionError: there is no such quirk.
     """
-    start = len(first) - len(first) // 4 + (2 * offset if quirks == "official" else offset)
-    joined = np.concatenate([first[:start], second])
+    if quirks not in QUIRKS:
+        raise OptionError(f"There is no quirk {quirks!r} of joining; choose one of {', '.join(QUIRKS)}.")
+    quarter = len(first) // 4
+    kept = first[: 2 * offset - quarter if quirks == "official" else len(first) - quarter + offset]
+    start, joined = len(kept), np.concatenate([kept, second])
     fade = min(fade, len(first) - start, len(second))
     if fade > 0:
         rise = np.linspace(0, 1, fade, dtype=joined.dtype)
