@@ -127,6 +127,18 @@ def test_other_official_sizes_have_the_same_places(folder):
     assert model.network.decoder.layers[0].norm_first
 
 
+def test_arguments_that_are_left_out_have_the_published_defaults():
+    sizes = {"vocabulary_size": 30000, "width": 512, "num_heads": 8, "max_length": 5000}
+    depth = {"num_layers": 6, "feed_forward": 2048}
+    kind = {"vocabulary": "remi", "quirks": "official"}
+    assert official.arguments({}) == {**sizes, **depth, **kind}
+    assert official.arguments({"n_vocab": 60, "nhead": 4}) == {
+        **sizes, **depth, **kind, "vocabulary_size": 60, "num_heads": 4,
+    }  # fmt: skip
+    checkpoint = official.arguments(official.SOURCE["arguments"])
+    assert (checkpoint["vocabulary_size"], checkpoint["width"], checkpoint["num_layers"]) == (524, 768, 18)
+
+
 def test_unknown_keys_and_arguments_are_refused(tmp_path):
     for key in ("decoder.layers.0.moe.gate.weight", "decoder.layers.0.self_attn.to_qkv.bias", "head.weight"):
         with pytest.raises(WeightsError, match="belongs to no published"):

@@ -17,8 +17,15 @@ SOURCE = {
     "file": "pytorch_model.bin",
     "licence": "Apache-2.0",
     "code": "https://github.com/AMAAI-Lab/Text2midi",
+    "arguments": {
+        "n_vocab": 524,
+        "d_model": 768,
+        "max_len": 2048,
+        "num_decoder_layers": 18,
+        "dim_feedforward": 1024,
+    },
 }
-"""Where the authors' checkpoint is on the hub."""
+"""Where the authors' checkpoint is on the hub, and the sizes that it was made with."""
 
 _PREFIXES = {
     "input_emb.": "network.tokens.",
@@ -44,6 +51,14 @@ _ARGUMENTS = {
     "activation": "activation",
     "norm_first": "norm_first",
 }
+_DEFAULTS = {
+    "n_vocab": 30000,
+    "d_model": 512,
+    "nhead": 8,
+    "max_len": 5000,
+    "num_decoder_layers": 6,
+    "dim_feedforward": 2048,
+}  # of the published constructor; the paper's sizes, which are our defaults, are others
 _FIXED = {"use_moe": False, "batch_first": True, "bias": True, "layer_norm_eps": 1e-5}
 _WITHOUT_EFFECT = ("num_experts", "device", "dtype")
 
@@ -79,13 +94,13 @@ def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def arguments(official: Mapping[str, Any]) -> dict[str, Any]:
-    """Our constructor arguments from those of the published `Transformer`.
+    """Our constructor arguments from those of the published `Transformer`; what is left out has its default there.
 
     Raises:
         WeightsError: an argument is unknown, or asks for something that the published code cannot sample from.
     """
     ours: dict[str, Any] = {"vocabulary": "remi", "quirks": "official"}
-    for name, value in official.items():
+    for name, value in {**_DEFAULTS, **official}.items():
         if name in _ARGUMENTS:
             ours[_ARGUMENTS[name]] = value
         elif name in _FIXED:
