@@ -61,6 +61,13 @@ def test_every_published_key_has_its_place_at_full_size(folder):
     assert prefixed.keys() == ours.keys()
 
 
+def test_arguments_that_are_left_out_have_the_published_defaults():
+    given = official.arguments({"DiffusionRFM": {"diffusion_step": 8}})
+    assert (given["auxiliary_weight"], given["adaptive_auxiliary"]) == (0, False)
+    given = official.arguments(official.SOURCE["arguments"])  # of the published configuration
+    assert (given["auxiliary_weight"], given["adaptive_auxiliary"]) == (0.001, True)
+
+
 @each("diffusion")
 def test_diffusion(folder):
     model, data, tolerance = reference.system(folder), reference.Data(folder), reference.tolerance(folder)

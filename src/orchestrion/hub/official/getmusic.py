@@ -19,11 +19,13 @@ SOURCE = {
     "licence": None,
     "code": "https://github.com/microsoft/muzic",
     "arguments": {
+        "DiffusionRFM": {"auxiliary_loss_weight": 0.001, "adaptive_auxiliary_loss": True},
         "tracks_start": (16, 144, 997, 5366, 6921, 10489),
         "tracks_end": (143, 996, 5365, 6920, 10488, 11858),
     },
 }
-"""No checkpoint is public; a user may own one. The ranges of the tracks are those of the published dictionary."""
+"""No checkpoint is public; a user may own one. The loss is that of the published configuration, the
+ranges of the tracks are those of the published dictionary."""
 
 _INPUT = "roformer.input_transformers."
 _HEAD, _EMBEDDING = _INPUT + "lm_head.weight", _INPUT + "embeddings.word_embeddings.weight"
@@ -104,7 +106,7 @@ def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def arguments(official: Mapping[str, Any]) -> dict[str, Any]:
     """Our constructor arguments from the official ones: of `DiffusionRFM`, `DiffusionRoformerModel`, `RoFormerConfig`,
-    and the ranges of the tracks.
+    and the ranges of the tracks. Without an auxiliary loss among them there is none, as in the published class.
 
     Raises:
         WeightsError: the schedule is one that the published code does not know.
@@ -131,10 +133,8 @@ def arguments(official: Mapping[str, Any]) -> dict[str, Any]:
     ours: dict[str, Any] = {names[name]: value for name, value in config.items() if name in names}
     if "diffusion_step" in diffusion:
         ours["steps"] = diffusion["diffusion_step"]
-    if "auxiliary_loss_weight" in diffusion:
-        ours["auxiliary_weight"] = diffusion["auxiliary_loss_weight"]
-    if "adaptive_auxiliary_loss" in diffusion:
-        ours["adaptive_auxiliary"] = diffusion["adaptive_auxiliary_loss"]
+    ours["auxiliary_weight"] = diffusion.get("auxiliary_loss_weight", 0)
+    ours["adaptive_auxiliary"] = diffusion.get("adaptive_auxiliary_loss", False)
     if "cond_weight" in network:
         ours["source_weight"] = network["cond_weight"]
     if "tracks_start" in official:
