@@ -63,6 +63,28 @@ def test_the_fast_path_is_as_likely_as_that_of_the_full_model():
     assert found == pytest.approx(score.max(), abs=1e-8)
 
 
+def test_of_equally_likely_paths_the_first_is_found():
+    members = chord_hmm.chord_members().astype(float)
+    templates = members / np.maximum(np.linalg.norm(members, axis=1, keepdims=True), 1e-9)
+    moves, rng = np.log(chord_hmm.transitions()), np.random.default_rng(1)
+    for share in (0.03, 0.08, 0.2) * 4:  # in most frames nothing sounds, or one tone
+        vectors = (rng.random((6, 12)) < share).astype(float)
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+        evidence = np.tile(100 * np.dot(vectors, templates.T), 12)
+        score, came = np.log(chord_hmm.key_chord_distribution()).reshape(-1) - np.log(12) + evidence[0], []
+        for frame in range(1, 6):
+            reached = score[:, None] + moves
+            came.append(reached.argmax(0))  # the first of those that are equal
+            score = reached.max(0) + evidence[frame]
+        path = [int(score.argmax())]
+        for origins in came[::-1]:
+            path.append(int(origins[path[-1]]))
+        assert chord_hmm.best_states(vectors).tolist() == path[::-1]
+    starts, ends, pitches = (3, 5, 33), (11, 13, 37), (43, 76, 38)  # the bar before the last is silent
+    sparse = chord_hmm.pitch_vectors(starts, ends, pitches, (0, 16, 32))
+    assert chord_hmm.best_states(sparse).tolist() == [1, 1, 1, 18]  # as published
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20), st.integers(0, 11)), max_size=12))
 def test_sounding_time_is_the_sum_of_overlaps(notes):

@@ -117,7 +117,9 @@ def best_path(vectors: np.ndarray) -> np.ndarray:
 
 
 def best_states(vectors: np.ndarray) -> np.ndarray:
-    """[frames] the most likely states, 97 · key + chord (Viterbi); where nothing sounds several may be equally likely.
+    """[frames] the most likely states, 97 · key + chord (Viterbi).
+
+    Where nothing sounds several paths may be equally likely: each state then comes from the first of its origins.
 
     The exact best path, with 10 candidates a state in place of 1,164: of the chords of one key that are equally likely
     in it only the leader can be the origin of a move, a chord can stay, and a change of key starts at a leading state.
@@ -130,31 +132,29 @@ def best_states(vectors: np.ndarray) -> np.ndarray:
     members = chord_members().astype(float)
     norms = np.linalg.norm(members, axis=1, keepdims=True)
     templates = np.divide(members, norms, out=np.zeros_like(members), where=norms > 0)
-    evidence = CONCENTRATION * vectors @ templates.T
+    evidence = CONCENTRATION * np.dot(vectors, templates.T)  # scores that are equal must be so to the last bit
     prior = np.log(key_chord_distribution())
-    change = np.log(KEY_CHANGE / 11) + prior
+    change = np.log(KEY_CHANGE / 11 * key_chord_distribution())
     stay = np.log(same_key_transitions()[0, 0, 0])
     belongs, moves = _move_groups()
     outside = np.where(belongs, 0.0, -np.inf)
-    keys, own = np.arange(12)[:, None], np.arange(12 * CHORDS).reshape(12, CHORDS)
+    keys, own, none = np.arange(12)[:, None], np.arange(12 * CHORDS).reshape(12, CHORDS), 12 * CHORDS
     score = -np.log(12) + prior + evidence[0]
     came = np.zeros((len(vectors), 12, CHORDS), np.int32)
     for frame in range(1, len(vectors)):
         grouped = score[:, None, :] + outside
         leaders = grouped.argmax(2)
         within = np.take_along_axis(grouped, leaders[:, :, None], 2) + moves
-        group = within.argmax(1)
-        best = np.take_along_axis(within, group[:, None], 1)[:, 0]
-        stays = score + stay
-        origin = np.where(stays >= best, own, keys * CHORDS + leaders[keys, group])
-        best = np.maximum(best, stays)
         first = score.max(1)
         king = int(first.argmax())
         second = int(np.where(np.arange(12) == king, -np.inf, first).argmax())
         other = np.where(np.arange(12) == king, second, king)
-        arrived = first[other][:, None] + change
-        origin = np.where(arrived > best, (other * CHORDS + score.argmax(1)[other])[:, None], origin)
-        came[frame], score = origin, np.maximum(best, arrived) + evidence[frame]
+        stays, arrived = score + stay, first[other][:, None] + change
+        best = np.maximum(np.maximum(within.max(1), stays), arrived)
+        moved = np.where(within == best[:, None], (keys * CHORDS + leaders)[:, :, None], none).min(1)
+        kept = np.where(stays == best, own, none)
+        changed = np.where(arrived == best, (other * CHORDS + score.argmax(1)[other])[:, None], none)
+        came[frame], score = np.minimum(np.minimum(moved, kept), changed), best + evidence[frame]
     state = int(score.argmax())
     path = [state]
     for frame in range(len(vectors) - 1, 0, -1):
