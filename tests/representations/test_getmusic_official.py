@@ -97,6 +97,23 @@ def test_inference_events_and_grids(folder):
             assert (ours.tempo, ours.complete) == (wanted["tempo"], wanted["have_cond"]), name
 
 
+def test_chords_that_are_no_source_do_not_make_the_grid_longer():
+    vocabulary = GetVocabulary.shipped()
+    notes = [official.TickNote(80, start, start + 480, 60, 100) for start in (0, 480, 960, 1680)]
+    held = official.TickNote(0, 0, 3840, 55, 100)  # heard until the end of the second bar
+    events = official.inference_events([*notes, held], 480, 100).events
+    assert (events[-1].program, events[-1].bar) == (official.CHORD_PROGRAM, 2)
+    flags = [True, False, False, False, True, False]
+    with_chords = official.inference_grid(events, [*flags, True], [False] * 7, vocabulary)
+    assert with_chords.grid.shape == (ROWS, 33)
+    bare = official.inference_events([*notes, held], 480, 100, with_chords=False).events
+    for target in (False, True):
+        without = official.inference_grid(events, [*flags, False], [False] * 6 + [target], vocabulary)
+        assert without.grid.shape == (ROWS, 15)
+        same = official.inference_grid(bare, [*flags, False], [False] * 6 + [target], vocabulary)
+        np.testing.assert_array_equal(without.grid, same.grid)
+
+
 @each("functions")
 def test_codes(folder):
     case = reference.functions(folder)

@@ -334,8 +334,11 @@ def inference_grid(
     """The grid of at most 512 columns with MASK in the targets; tracks that are neither are EMPTY.
 
     Args:
-        sources, targets: flags of the six tracks and the chords.
+        sources, targets: flags of the six tracks and the chords. Where the chords are no source their events are not
+            there at all, and the last of them does not make the grid longer.
     """
+    if not sources[-1]:
+        events = [event for event in events if event.program != CHORD_PROGRAM]
     columns = events[-1].bar * BAR + events[-1].position + 1
     grid = np.full((ROWS, columns), vocabulary.pad)
     tempo = tempo_bin(DEFAULT_TEMPO)
