@@ -156,6 +156,29 @@ def test_sampling(folder):
     assert torch.equal(table[1:], data["n_sample"][1:].clamp(min=0))
 
 
+def steps_of(model, x, source, present):
+    """The steps of a sample with draws of one seed."""
+    generator, steps = torch.Generator().manual_seed(0), []
+    model.sample_exactly(
+        x,
+        source,
+        present,
+        uniform=lambda shape: torch.rand(shape, generator=generator),
+        exponential=lambda count: torch.empty(count).exponential_(generator=generator),
+        watch=steps.append,
+    )
+    return steps
+
+
+@each("sampling")
+def test_targets_begin_as_mask_whatever_they_hold(folder):
+    model, data = reference.system(folder), reference.Data(folder)
+    x, source, present = data["x"][0], data["condition_flag"][0].bool(), data["not_empty"][0].bool()
+    held = x.masked_fill(~source & present, model.vocabulary.pad)
+    assert (held != x).any()
+    assert torch.equal(steps_of(model, held, source, present)[0].before, steps_of(model, x, source, present)[0].before)
+
+
 @each("sampling")
 def test_schedules(folder):
     if not (folder / "functions.json").exists():

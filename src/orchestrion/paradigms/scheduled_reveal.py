@@ -63,7 +63,7 @@ def reveal_exactly(
 
     Args:
         predict: tokens [1, cells] and t [1] → logits [1, cells, predicted classes].
-        tokens: MASK at all targets.
+        tokens: what all cells hold but the targets, which begin as MASK whatever they hold.
         targets: the cells to be sampled; others are put back before every call.
         groups: the cells of each group, as slices.
         legal: classes that a cell may take; illegal ones get exactly −70 after the Gumbel noise was added.
@@ -73,8 +73,8 @@ def reveal_exactly(
             first.
         most: cells that a group may reveal in one call.
     """
-    fixed = tokens.clone()
-    mask = diffusion.mask_token
+    fixed, mask = tokens, diffusion.mask_token
+    tokens = torch.where(targets, mask, tokens)
     for t in range(diffusion.steps - 1, -1, -1):
         counts = torch.zeros(table.shape[1], dtype=torch.long)
         wanted = table[t] if t else torch.ones_like(table[0])
