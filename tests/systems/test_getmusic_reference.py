@@ -10,6 +10,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import getmusic_cases as reference
 
+from orchestrion.errors import OptionError
 from orchestrion.hub.official import getmusic as official
 from orchestrion.paradigms.discrete_diffusion import TimeSample, choose_by_gumbel, gumbel, log_one_hot
 from orchestrion.paradigms.scheduled_reveal import reveal_schedule
@@ -177,6 +178,22 @@ def test_targets_begin_as_mask_whatever_they_hold(folder):
     held = x.masked_fill(~source & present, model.vocabulary.pad)
     assert (held != x).any()
     assert torch.equal(steps_of(model, held, source, present)[0].before, steps_of(model, x, source, present)[0].before)
+
+
+@each("sampling")
+def test_few_masked_chords_are_drawn_at_the_last_step(folder):
+    model, data = reference.system(folder), reference.Data(folder)
+    x, source, present = data["x"][0], data["condition_flag"][0].bool(), data["not_empty"][0].bool()
+    few = model.diffusion.steps - 2
+    x[12, :few], source[12, :few], present[12, :few] = model.vocabulary.mask, False, True
+    steps = steps_of(model, x, source, present)
+    chords = [step.before.view_as(x)[12, :few] for step in steps]
+    assert all((row == model.vocabulary.mask).all() for row in chords)
+    assert not any(step.counts[6] for step in steps[:-1])
+    assert steps[-1].t == 0
+    x[12, few], source[12, few], present[12, few] = model.vocabulary.mask, False, True
+    with pytest.raises(OptionError, match="fewer than T − 1"):
+        steps_of(model, x, source, present)
 
 
 @each("sampling")

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from orchestrion.errors import InputError, OptionError, check_choice
@@ -322,10 +323,19 @@ class GETMusic(System):
         exponential: Callable[[int], Tensor],
         watch: Callable[[ExactStep], None] | None = None,
     ) -> Int[Tensor, "rows columns"]:
-        """The published sampler, draw by draw, on a grid with MASK in its targets. EMPTY cells come out as `<pad>`."""
+        """The published sampler, draw by draw, on a grid with MASK in its targets. EMPTY cells come out as `<pad>`.
+
+        It does not reveal chords: the few that may be masked are drawn at the last step.
+
+        Raises:
+            OptionError: T − 1 chord cells or more are masked, with which the published sampler never ends.
+        """
         columns = grid.shape[1]
         tracks = [slice(2 * n * columns, (2 * n + 2) * columns) for n in range(len(TRACKS))]
-        masked = (grid == self.vocabulary.mask).view(-1, 2, columns).sum((1, 2)).tolist()
+        *masked, chords = (grid == self.vocabulary.mask).view(-1, 2, columns).sum((1, 2)).tolist()
+        if chords >= self.diffusion.steps - 1:
+            raise OptionError(f"{chords} chord cells are masked; the published sampler can write fewer than T − 1.")
+        table = functional.pad(reveal_schedule(masked, self.diffusion.steps), (0, 1))  # no steps for the chords
         fixed = torch.where(present, grid, self.vocabulary.empty)
         legal = self.legal.clone()
         legal[:12, self.vocabulary.mask] = True  # never restricted in the published code
@@ -342,7 +352,7 @@ class GETMusic(System):
             targets=(~source & present).flatten(),
             groups=tracks,
             legal=legal.repeat_interleave(columns, 0),
-            table=reveal_schedule(masked, self.diffusion.steps),
+            table=table,
             uniform=uniform,
             exponential=exponential,
         ):
