@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import getmusic_cases as reference
 
-from orchestrion.errors import OptionError
+from orchestrion.errors import OptionError, WeightsError
 from orchestrion.hub.official import getmusic as official
+from orchestrion.nn.attention import merge_heads, split_heads
+from orchestrion.nn.encoder import Encoder
+from orchestrion.nn.positions import apply_rotary
 from orchestrion.paradigms.discrete_diffusion import TimeSample, choose_by_gumbel, gumbel, log_one_hot
 from orchestrion.paradigms.scheduled_reveal import reveal_schedule
 from orchestrion.systems.getmusic import GETMusic
@@ -67,6 +71,39 @@ def test_arguments_that_are_left_out_have_the_published_defaults():
     assert (given["auxiliary_weight"], given["adaptive_auxiliary"]) == (0, False)
     given = official.arguments(official.SOURCE["arguments"])  # of the published configuration
     assert (given["auxiliary_weight"], given["adaptive_auxiliary"]) == (0.001, True)
+
+
+def test_every_option_of_the_published_network_is_served_or_refused():
+    config = {"embedding_size": None, "hidden_size": 24, "hidden_act": "gelu_new", "rotary_value": True}
+    given = official.arguments({"RoFormerConfig": {**config, "layer_norm_eps": 1e-3, "type_vocab_size": 3}})
+    wanted = {"embedding": 24, "width": 24, "activation": "gelu_new", "rotary_values": True, "norm_eps": 1e-3}
+    assert {name: given[name] for name in wanted} == wanted
+    assert official.arguments({"RoFormerConfig": {"embedding_size": None}})["embedding"] == 768
+    with pytest.raises(WeightsError, match="hidden_act='tanh' is not supported"):
+        official.arguments({"RoFormerConfig": {"hidden_act": "tanh"}})
+    with pytest.raises(OptionError, match="no activation 'tanh'"):
+        Encoder(width=8, num_layers=1, num_heads=2, feed_forward=8, max_length=4, activation="tanh")
+    types = {"roformer.input_transformers.embeddings.token_type_embeddings.weight": torch.arange(6.0).view(3, 2)}
+    assert official.convert(types)["network.flags.weight"].tolist() == [[0, 1], [2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("name", "published"), [("gelu_new", "tanh"), ("gelu", "none"), ("relu", None), ("silu", None)]
+)
+@torch.inference_mode()
+def test_activation_epsilon_and_rotated_values_of_the_encoder(name, published):
+    torch.manual_seed(0)
+    options = {"norm_eps": 1e-2, "activation": name, "rotary_values": True}
+    encoder = Encoder(width=8, num_layers=1, num_heads=2, feed_forward=12, max_length=5, **options)
+    layer, x = encoder.layers[0], torch.randn(3, 5, 8)
+    q, k, v = (apply_rotary(split_heads(part, 2), encoder.rotary) for part in layer.to_qkv(x).chunk(3, -1))
+    attended = merge_heads((q @ k.mT / 2).softmax(-1) @ v)
+    between = functional.layer_norm(x + layer.to_out(attended), (8,), eps=1e-2)
+    act = getattr(functional, name[:4])
+    hidden = layer.expand(between)
+    hidden = act(hidden, approximate=published) if published else act(hidden)
+    wanted = functional.layer_norm(between + layer.contract(hidden), (8,), eps=1e-2)
+    torch.testing.assert_close(encoder(x), wanted)
 
 
 @each("diffusion")

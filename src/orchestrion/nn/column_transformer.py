@@ -32,6 +32,8 @@ class ColumnTransformer(nn.Module):
             tokens.
         band_from, band_reach: in grids with more columns than `band_from`, a column attends to `band_reach` columns on
             either side.
+        norm_eps: of all normalisations.
+        activation, rotary_values: of the encoder's layers.
     """
 
     def __init__(
@@ -52,6 +54,9 @@ class ColumnTransformer(nn.Module):
         quiet_start: bool = False,
         band_from: int = 512,
         band_reach: int = 255,
+        norm_eps: float = 1e-12,
+        activation: str = "gelu",
+        rotary_values: bool = False,
     ) -> None:
         super().__init__()
         column = rows * embedding
@@ -62,7 +67,7 @@ class ColumnTransformer(nn.Module):
         self.flags = nn.Embedding(2, embedding) if condition_flags else None
         self.places = nn.ModuleList(nn.Embedding(longest_bar + 1, width) for _ in range(2)) if bar_places else None
         self.time = nn.Sequential(nn.Linear(TIME_FEATURES, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
-        self.norm = nn.LayerNorm(column, eps=1e-12)
+        self.norm = nn.LayerNorm(column, eps=norm_eps)
         self.dropout = nn.Dropout(dropout)
         self.columns_in = nn.Sequential(Linear(column, width), nn.SiLU(), Linear(width, width))
         self.encoder = Encoder(
@@ -72,6 +77,9 @@ class ColumnTransformer(nn.Module):
             feed_forward=feed_forward,
             max_length=max_columns,
             dropout=dropout,
+            norm_eps=norm_eps,
+            activation=activation,
+            rotary_values=rotary_values,
         )
         self.columns_out = nn.Sequential(Linear(width, column), nn.SiLU(), Linear(column, column))
         self.head_bias = nn.Parameter(torch.zeros(classes))

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn import functional
 
+from orchestrion.errors import OptionError
 from orchestrion.nn.activations import add_in_place, gelu_in_place
 from orchestrion.nn.attention import attend, merge_heads, split_heads
 from orchestrion.nn.packed_linear import Linear
 from orchestrion.nn.positions import apply_rotary, rotary_table
+
+_ACTIVATIONS = {
+    "gelu": gelu_in_place,
+    "gelu_new": partial(functional.gelu, approximate="tanh"),
+    "relu": functional.relu,
+    "silu": functional.silu,
+}
 
 
 def band_mask(length: int, reach: int, device: torch.device | None = None) -> Bool[Tensor, "length length"]:
@@ -19,21 +30,36 @@ def band_mask(length: int, reach: int, device: torch.device | None = None) -> Bo
 
 
 class EncoderLayer(nn.Module):
-    """Self-attention, then a GELU perceptron, each with residual and LayerNorm after it (Vaswani et al. 2017; BERT).
+    """Self-attention, then a perceptron, each with residual and LayerNorm after it (Vaswani et al. 2017; BERT).
 
     Args:
         width: channels; a multiple of `num_heads`.
         feed_forward: hidden channels of the perceptron.
         dropout: on attention weights and on both branches, in training.
+        activation: of the perceptron: "gelu", "gelu_new" (by tanh), "relu" or "silu".
+        rotary_values: whether values are rotated too.
+
+    Raises:
+        OptionError: there is no such activation.
     """
 
     def __init__(
-        self, *, width: int, num_heads: int, feed_forward: int, dropout: float = 0.0, norm_eps: float = 1e-12
+        self,
+        *,
+        width: int,
+        num_heads: int,
+        feed_forward: int,
+        dropout: float = 0.0,
+        norm_eps: float = 1e-12,
+        activation: str = "gelu",
+        rotary_values: bool = False,
     ) -> None:
         super().__init__()
         if width % num_heads:
             raise ValueError(f"width {width} is not a multiple of {num_heads} heads")
-        self.num_heads = num_heads
+        if activation not in _ACTIVATIONS:
+            raise OptionError(f"There is no activation {activation!r} here; choose one of {', '.join(_ACTIVATIONS)}.")
+        self.num_heads, self.activation, self.rotary_values = num_heads, _ACTIVATIONS[activation], rotary_values
         self.dropout = nn.Dropout(dropout)
         self.to_qkv = Linear(width, 3 * width)
         self.to_out = Linear(width, width)
@@ -48,16 +74,17 @@ class EncoderLayer(nn.Module):
         rotary: Float[Tensor, "2 time half"] | None = None,
         mask: Bool[Tensor, "*#batch time time"] | None = None,
     ) -> Float[Tensor, "batch time width"]:
-        """`rotary` turns queries and keys, not values; `mask` is True where attention is allowed."""
+        """`rotary` turns queries and keys, values only if asked to; `mask` is True where attention is allowed."""
         q, k, v = (split_heads(part, self.num_heads) for part in self.to_qkv(x).chunk(3, dim=-1))
         if rotary is not None:
             q, k = apply_rotary(q, rotary), apply_rotary(k, rotary)
+            v = apply_rotary(v, rotary) if self.rotary_values else v
         if mask is not None and mask.ndim == 3:
             mask = mask[:, None]
         drop = self.dropout.p if self.training else 0.0
         attended = merge_heads(attend(q, k, v, mask=mask, dropout=drop))
         x = self.attention_norm(add_in_place(self.dropout(self.to_out(attended)), x))
-        return self.output_norm(add_in_place(self.dropout(self.contract(gelu_in_place(self.expand(x)))), x))
+        return self.output_norm(add_in_place(self.dropout(self.contract(self.activation(self.expand(x)))), x))
 
 
 class Encoder(nn.Module):
@@ -69,6 +96,7 @@ class Encoder(nn.Module):
         max_length: longest sequence.
         dropout: in training.
         rotary: whether queries and keys are rotated; without, the encoder does not know the order of steps.
+        norm_eps, activation, rotary_values: of the layers.
     """
 
     rotary: Tensor | None
@@ -84,6 +112,8 @@ class Encoder(nn.Module):
         dropout: float = 0.0,
         rotary: bool = True,
         norm_eps: float = 1e-12,
+        activation: str = "gelu",
+        rotary_values: bool = False,
     ) -> None:
         super().__init__()
         if rotary and (width // num_heads) % 2:
@@ -91,7 +121,13 @@ class Encoder(nn.Module):
         self.max_length = max_length
         self.layers = nn.ModuleList(
             EncoderLayer(
-                width=width, num_heads=num_heads, feed_forward=feed_forward, dropout=dropout, norm_eps=norm_eps
+                width=width,
+                num_heads=num_heads,
+                feed_forward=feed_forward,
+                dropout=dropout,
+                norm_eps=norm_eps,
+                activation=activation,
+                rotary_values=rotary_values,
             )
             for _ in range(num_layers)
         )

@@ -60,8 +60,8 @@ class GETMusic(System):
             these are given.
         tokens: the dictionary, or "shipped" for the one that comes with the package; None: sizes only, for a network
             whose dictionary comes later.
-        embedding, width, num_layers, num_heads, feed_forward, max_columns, dropout, condition_flags, bar_places: of the
-            network.
+        embedding, width, num_layers, num_heads, feed_forward, max_columns, dropout, condition_flags, bar_places,
+            norm_eps, activation, rotary_values: of the network.
         musical_start: whether the embeddings of tokens begin as `musical_features`, and those of flags and time small
             (not in the paper).
         steps: T of the diffusion.
@@ -136,6 +136,9 @@ class GETMusic(System):
         dropout: float = 0.1,
         condition_flags: bool = True,
         bar_places: bool = False,
+        norm_eps: float = 1e-12,
+        activation: str = "gelu",
+        rotary_values: bool = False,
         musical_start: bool = False,
         steps: int = 100,
         source_weight: float = 0.5,
@@ -180,6 +183,9 @@ class GETMusic(System):
             condition_flags=condition_flags,
             bar_places=bar_places,
             quiet_start=musical_start,
+            norm_eps=norm_eps,
+            activation=activation,
+            rotary_values=rotary_values,
         )
         if musical_start and self.vocabulary.tokens is not None:
             rng = np.random.default_rng(int(torch.randint(2**31, (), device="cpu")))

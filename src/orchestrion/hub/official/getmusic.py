@@ -29,9 +29,10 @@ ranges of the tracks are those of the published dictionary."""
 
 _INPUT = "roformer.input_transformers."
 _HEAD, _EMBEDDING = _INPUT + "lm_head.weight", _INPUT + "embeddings.word_embeddings.weight"
+_FLAGS = "network.flags.weight"
 _RENAMED = {
     "embeddings.word_embeddings.weight": "network.tokens.weight",
-    "embeddings.token_type_embeddings.weight": "network.flags.weight",
+    "embeddings.token_type_embeddings.weight": _FLAGS,
     "embeddings.time_embeddings.": "network.time.",
     "embeddings.LayerNorm.": "network.norm.",
     "embeddings_project.": "network.columns_in.",
@@ -45,6 +46,7 @@ _LAYER = {
     "output.dense.": "contract.",
     "output.LayerNorm.": "output_norm.",
 }
+_ACTIVATIONS = ("gelu", "gelu_new", "relu", "silu")
 COMPUTED = (
     "log_at", "log_bt", "log_ct", "log_cumprod_at", "log_cumprod_bt", "log_cumprod_ct", "log_1_min_ct",
     "log_1_min_cumprod_ct", _INPUT + "encoder.embed_positions.weight",
@@ -101,6 +103,8 @@ def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if set(parts) != {0, 1, 2}:
             raise WeightsError(f"The checkpoint lacks query, key or value of {name}; it is not whole.")
         ours[name] = torch.cat([parts[0], parts[1], parts[2]])
+    if _FLAGS in ours:
+        ours[_FLAGS] = ours[_FLAGS][:2]  # target and source: the published code asks for no others, if there are any
     return ours
 
 
@@ -109,7 +113,8 @@ def arguments(official: Mapping[str, Any]) -> dict[str, Any]:
     and the ranges of the tracks. Without an auxiliary loss among them there is none, as in the published class.
 
     Raises:
-        WeightsError: the schedule is one that the published code does not know.
+        WeightsError: the schedule is one that the published code does not know, or the activation one that ours does
+            not.
     """
     diffusion = dict(official.get("DiffusionRFM", {}))
     network = dict(official.get("DiffusionRoformerModel", {}))
@@ -129,7 +134,17 @@ def arguments(official: Mapping[str, Any]) -> dict[str, Any]:
         "intermediate_size": "feed_forward",
         "max_position_embeddings": "max_columns",
         "hidden_dropout_prob": "dropout",
+        "layer_norm_eps": "norm_eps",
+        "hidden_act": "activation",
+        "rotary_value": "rotary_values",
     }
+    if config.get("hidden_act", "gelu") not in _ACTIVATIONS:
+        raise WeightsError(
+            f"GETMusic with hidden_act={config['hidden_act']!r} is not supported; convert one with one of "
+            f"{', '.join(_ACTIVATIONS)}."
+        )
+    if config.get("embedding_size", 0) is None:
+        config["embedding_size"] = config.get("hidden_size", 768)
     ours: dict[str, Any] = {names[name]: value for name, value in config.items() if name in names}
     if "diffusion_step" in diffusion:
         ours["steps"] = diffusion["diffusion_step"]
