@@ -139,6 +139,41 @@ def test_arguments_that_are_left_out_have_the_published_defaults():
     assert (checkpoint["vocabulary_size"], checkpoint["width"], checkpoint["num_layers"]) == (524, 768, 18)
 
 
+@each
+@torch.inference_mode()
+def test_without_biases_and_with_another_epsilon(folder):
+    """Biases that are 0 are as good as none; an epsilon beside which the variance is nothing flattens the output."""
+    case = Case(folder)
+    given, memory = case.about["arguments"], case["memory"]
+    bare = MidiCaps(**official.arguments({**given, "bias": False}), text="none").eval()
+    state = case.system.state_dict()
+    assert {key for key in state if key.startswith("network.decoder") and key.endswith("bias")} == (
+        state.keys() - bare.state_dict().keys()
+    )
+    for key, value in state.items():
+        if key not in bare.state_dict():
+            value.zero_()
+    bare.load_state_dict({key: state[key] for key in bare.state_dict()})
+    torch.testing.assert_close(bare.network(case["tokens"], memory), case.network(case["tokens"], memory))
+    flat = MidiCaps(**official.arguments({**given, "layer_norm_eps": 1e12}), text="none").eval()
+    flat.load_state_dict(state)
+    layer = flat.network.decoder.layers[0]
+    assert [norm.eps for norm in (layer.norm1, layer.norm2, layer.norm3, flat.network.decoder.norm)] == [1e12] * 4
+    logits = flat.network(case["tokens"], memory)
+    torch.testing.assert_close(logits, flat.network.projection.bias.expand_as(logits), atol=1e-4, rtol=0)
+
+
+def test_a_step_with_caches_needs_no_biases():
+    torch.manual_seed(0)
+    sizes = {"vocabulary_size": 12, "width": 16, "num_layers": 2, "num_heads": 2, "feed_forward": 16, "max_length": 16}
+    network = Text2MidiNetwork(**sizes, other_biases=False, norm_eps=1e-3).eval()
+    tokens, memory = torch.randint(12, (2, 10)), torch.randn(2, 3, 16)
+    with torch.inference_mode():
+        whole, caches = network(tokens, memory), network.decoder.start(memory, capacity=10)
+        steps = [network.step(tokens[:, at : at + 1], caches) for at in range(10)]
+    torch.testing.assert_close(torch.stack(steps, 1), whole, atol=1e-5, rtol=1e-4)
+
+
 def test_unknown_keys_and_arguments_are_refused(tmp_path):
     for key in ("decoder.layers.0.moe.gate.weight", "decoder.layers.0.self_attn.to_qkv.bias", "head.weight"):
         with pytest.raises(WeightsError, match="belongs to no published"):

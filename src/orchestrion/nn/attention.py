@@ -157,30 +157,29 @@ class CrossAttention(nn.Module):
     Args:
         width: channels in, out and of the memory.
         num_heads: heads; `width` must be a multiple.
+        bias: whether the projections have one.
         dropout: on the attention weights, in training.
     """
 
-    def __init__(self, *, width: int, num_heads: int, dropout: float = 0.0) -> None:
+    def __init__(self, *, width: int, num_heads: int, bias: bool = True, dropout: float = 0.0) -> None:
         super().__init__()
         self.num_heads = num_heads
         self.dropout = dropout
         self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
-        self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
-        self.out_proj = Linear(width, width)
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * width)) if bias else None
+        self.out_proj = Linear(width, width, bias=bias)
         nn.init.xavier_uniform_(self.in_proj_weight)
         self._packed_q, self._packed_kv = Derived(), Derived()
 
     def query_projection(self) -> Callable[[Tensor], Tensor]:
         """What makes queries; see `packed_linear.projection`."""
-        width = self.in_proj_weight.shape[1]
-        return projection(self.in_proj_weight[:width], self.in_proj_bias[:width], self._packed_q)
+        return projection(*self._part(slice(self.in_proj_weight.shape[1])), self._packed_q)
 
     def project_memory(
         self, memory: Float[Tensor, "batch memory width"]
     ) -> tuple[Float[Tensor, "batch heads memory head_dim"], Float[Tensor, "batch heads memory head_dim"]]:
         """Keys and values of the memory: computed once and kept while decoding."""
-        width = memory.shape[-1]
-        packed = linear(memory, self.in_proj_weight[width:], self.in_proj_bias[width:], self._packed_kv)
+        packed = linear(memory, *self._part(slice(memory.shape[-1], None)), self._packed_kv)
         keys, values = (split_heads(part, self.num_heads) for part in packed.chunk(2, dim=-1))
         return keys, values
 
@@ -192,10 +191,11 @@ class CrossAttention(nn.Module):
         mask: Bool[Tensor, "batch memory"] | None = None,
     ) -> Float[Tensor, "batch time width"]:
         """Attends to a projected memory. `mask` is True where the memory is real (not padding)."""
-        width = x.shape[-1]
-        q = linear(x, self.in_proj_weight[:width], self.in_proj_bias[:width], self._packed_q)
-        q = split_heads(q, self.num_heads)
+        q = split_heads(linear(x, *self._part(slice(x.shape[-1])), self._packed_q), self.num_heads)
         real = mask[:, None, None, :] if mask is not None else None
         dropout = self.dropout if self.training else 0.0
         out = attend(q, keys, values, mask=real, dropout=dropout)
         return self.out_proj(merge_heads(out))
+
+    def _part(self, rows: slice) -> tuple[Float[Tensor, "rows width"], Float[Tensor, " rows"] | None]:
+        return self.in_proj_weight[rows], None if self.in_proj_bias is None else self.in_proj_bias[rows]

@@ -33,6 +33,7 @@ class DecoderLayer(nn.Module):
         activation_name: of the feed-forward part.
         norm_first: normalise before each part (stable without warm-up) or after its residual (Vaswani et al. 2017).
         norm_eps: of the normalisations.
+        bias: whether all parts have one, the self-attention that is given apart.
         dropout: in training, after each part.
         self_attention: replaces the default causal self-attention.
     """
@@ -46,16 +47,17 @@ class DecoderLayer(nn.Module):
         activation_name: str = "relu",
         norm_first: bool = True,
         norm_eps: float = 1e-5,
+        bias: bool = True,
         dropout: float = 0.1,
         self_attention: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.norm_first = norm_first
-        self.self_attn = self_attention or SelfAttention(width=width, num_heads=num_heads, dropout=dropout)
-        self.multihead_attn = CrossAttention(width=width, num_heads=num_heads, dropout=dropout)
-        self.linear1 = Linear(width, feed_forward)
-        self.linear2 = Linear(feed_forward, width)
-        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width, eps=norm_eps) for _ in range(3))
+        self.self_attn = self_attention or SelfAttention(width=width, num_heads=num_heads, bias=bias, dropout=dropout)
+        self.multihead_attn = CrossAttention(width=width, num_heads=num_heads, bias=bias, dropout=dropout)
+        self.linear1 = Linear(width, feed_forward, bias=bias)
+        self.linear2 = Linear(feed_forward, width, bias=bias)
+        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width, eps=norm_eps, bias=bias) for _ in range(3))
         self.activation = activation(activation_name)
         self.dropout = nn.Dropout(dropout)
 
@@ -81,12 +83,20 @@ class DecoderLayer(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A stack of `DecoderLayer`s and, unless told otherwise, a last LayerNorm."""
+    """A stack of `DecoderLayer`s and, unless told otherwise, a last LayerNorm, with its epsilon and a bias or none."""
 
-    def __init__(self, layers: list[DecoderLayer], *, width: int, final_norm: bool = True) -> None:
+    def __init__(
+        self,
+        layers: list[DecoderLayer],
+        *,
+        width: int,
+        final_norm: bool = True,
+        norm_eps: float = 1e-5,
+        bias: bool = True,
+    ) -> None:
         super().__init__()
         self.layers: Iterable[DecoderLayer] = nn.ModuleList(layers)  # type: ignore[assignment]
-        self.norm = nn.LayerNorm(width) if final_norm else nn.Identity()
+        self.norm = nn.LayerNorm(width, eps=norm_eps, bias=bias) if final_norm else nn.Identity()
 
     def forward(
         self,

@@ -36,7 +36,7 @@ class StepWeights:
     memory_out: Projection
     expand: Projection
     contract: Projection
-    norms: tuple[tuple[Tensor, Tensor, float], ...]
+    norms: tuple[tuple[Tensor, Tensor | None, float], ...]
     activation: Callable[[Tensor], Tensor]
     norm_first: bool
     heads: int

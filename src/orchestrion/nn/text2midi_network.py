@@ -48,6 +48,8 @@ class Text2MidiNetwork(nn.Module):
         activation: of the feed-forward parts.
         norm_first: normalise before each part instead of after its residual (the published network: after).
         bias: whether self-attention projections have one (the published network: no).
+        other_biases: whether all other parts of the layers have one.
+        norm_eps: of the normalisations.
         positions: "rotary", "sinusoidal" (added, by time), or "item" (the published code's: the table is indexed by
             the item of the batch, so that all steps get the same).
         blocks: use `BlockSelfAttention`.
@@ -68,6 +70,8 @@ class Text2MidiNetwork(nn.Module):
         activation: str = "relu",
         norm_first: bool = False,
         bias: bool = False,
+        other_biases: bool = True,
+        norm_eps: float = 1e-5,
         positions: str = "sinusoidal",
         blocks: bool = False,
     ) -> None:
@@ -84,12 +88,14 @@ class Text2MidiNetwork(nn.Module):
                 feed_forward=feed_forward,
                 activation_name=activation,
                 norm_first=norm_first,
+                norm_eps=norm_eps,
+                bias=other_biases,
                 dropout=dropout,
                 self_attention=attention(width=width, num_heads=num_heads, bias=bias, dropout=dropout),
             )
             for _ in range(num_layers)
         ]
-        self.decoder = Decoder(layers, width=width)
+        self.decoder = Decoder(layers, width=width, norm_eps=norm_eps, bias=other_biases)
         self.projection = Linear(width, vocabulary_size)
         self.dropout = nn.Dropout(dropout)
         if positions == "rotary":

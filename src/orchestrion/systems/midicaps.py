@@ -59,7 +59,9 @@ class MidiCaps(System):
         text_layers: of "words".
         genres: names of genres of "arrangement".
         t5: name of the T5 checkpoint whose tokenizer and sizes are used.
-        width, num_layers, num_heads, feed_forward, max_length, dropout, activation, norm_first: of the decoder.
+        width, num_layers, num_heads, feed_forward, max_length, dropout, activation, norm_first, norm_eps: of the
+            decoder.
+        other_biases: whether the decoder has biases outside of self-attention.
         rotary: rotary positions instead of sinusoidal ones.
         quirks: "none", or "official" for the published attention and positions, which the public checkpoint needs.
     """
@@ -121,6 +123,8 @@ class MidiCaps(System):
         dropout: float = 0.1,
         activation: str = "relu",
         norm_first: bool = False,
+        norm_eps: float = 1e-5,
+        other_biases: bool = True,
         rotary: bool = False,
         quirks: str = "none",
     ) -> None:
@@ -150,6 +154,8 @@ class MidiCaps(System):
             activation=activation,
             norm_first=norm_first,
             bias=norm_first and not official,
+            other_biases=other_biases,
+            norm_eps=norm_eps,
             positions="item" if official else "rotary" if rotary else "sinusoidal",
             blocks=official,
         )

@@ -50,6 +50,8 @@ _ARGUMENTS = {
     "dropout": "dropout",
     "activation": "activation",
     "norm_first": "norm_first",
+    "layer_norm_eps": "norm_eps",
+    "bias": "other_biases",
 }
 _DEFAULTS = {
     "n_vocab": 30000,
@@ -59,7 +61,7 @@ _DEFAULTS = {
     "num_decoder_layers": 6,
     "dim_feedforward": 2048,
 }  # of the published constructor; the paper's sizes, which are our defaults, are others
-_FIXED = {"use_moe": False, "batch_first": True, "bias": True, "layer_norm_eps": 1e-5}
+_FIXED = {"use_moe": False, "batch_first": True}
 _WITHOUT_EFFECT = ("num_experts", "device", "dtype")
 
 
