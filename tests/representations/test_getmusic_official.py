@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import getmusic_cases as reference
 
+from orchestrion.errors import InputError
 from orchestrion.representations import getscore_official as official
 from orchestrion.representations.getscore import (
     DURATIONS,
@@ -216,6 +217,46 @@ def test_training_collator(folder):
         assert ours.source[:, 0].astype(int).tolist() == case["source_row"]
         assert ours.source[:, 450].astype(int).tolist() == case["source_row_at_column_450"]
         assert (ours.tokens != vocabulary.empty).sum(1).tolist() == case["not_empty_columns_per_row"]
+
+
+class Highest:
+    """Always the most and the last; remembers between what numbers it chose."""
+
+    def __init__(self):
+        self.asked = []
+
+    def chance(self, share):
+        return False
+
+    def integer(self, low, high):
+        self.asked.append((low, high))
+        return high
+
+    def choice(self, options):
+        return options[-1]
+
+
+@pytest.mark.parametrize(
+    ("chords", "quirks", "most"), [(True, "official", 3), (False, "official", 2), (False, "none", 3)]
+)
+def test_without_chords_the_published_collator_keeps_a_source(chords, quirks, most):
+    vocabulary = GetVocabulary.shipped()
+    grid = np.full((ROWS, 32), vocabulary.empty)
+    grid[:6] = vocabulary.pad
+    grid[12:] = vocabulary.pad if chords else vocabulary.empty
+    draws = Highest()
+    source = choose_tracks(grid, vocabulary, draws, quirks=quirks).source
+    assert draws.asked == [(1, most)]
+    assert source[::2, 0].tolist() == [n < 3 - most for n in range(6)] + [chords or quirks == "none"]
+
+
+def test_one_track_without_chords_is_no_target_in_the_published_collator():
+    vocabulary = GetVocabulary.shipped()
+    grid = np.full((ROWS, 32), vocabulary.empty)
+    grid[:2] = vocabulary.pad
+    with pytest.raises(InputError, match="cannot be a target"):
+        choose_tracks(grid, vocabulary, Highest(), quirks="official")
+    assert choose_tracks(grid, vocabulary, Highest()).source.any(1).tolist() == [False] * 12 + [True] * 2
 
 
 @each("functions")

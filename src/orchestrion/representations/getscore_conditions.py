@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from jaxtyping import Bool, Int
 
+from orchestrion.errors import InputError, check_choice
 from orchestrion.representations.getscore import CHORD_ROW, ROWS, TRACKS, GetVocabulary
 
 CHORDS = len(TRACKS)
@@ -68,20 +69,30 @@ def choose_tracks(
     *,
     single_share: float = 0.1,
     chord_share: float = 0.25,
+    quirks: str = "none",
 ) -> Condition:
     """Sources and targets, as published: every subset of targets of a drawn size is as likely.
 
     Args:
         single_share: of the items keep one track (and the chords) only.
         chord_share: of the items show the chords; they are a source then.
+        quirks: "official" leaves one track a source where there are no chords, and then does not call them given.
+
+    Raises:
+        InputError: with quirks="official", one track is left and there are no chords.
     """
+    check_choice("quirks", quirks, "none", "official")
     tokens = grid.copy()
     there = [t for t in range(len(TRACKS)) if (grid[2 * t] != vocabulary.empty).any()]
     if draws.chance(single_share):
         kept = draws.choice(there)
         _leave_out(tokens, set(there) - {kept}, vocabulary)
         there = [kept]
-    number = draws.integer(1, len(there))
+    chords = quirks == "none" or bool((grid[CHORD_ROW:] != vocabulary.empty).any())
+    most = len(there) - (not chords)
+    if not most:
+        raise InputError("One track without chords cannot be a target in the published code; use quirks='none'.")
+    number = draws.integer(1, most)
     targets = set(draws.choice(list(combinations(there, number))))
     source = np.zeros((ROWS, grid.shape[1]), bool)
     for track in set(there) - targets:
@@ -89,7 +100,7 @@ def choose_tracks(
     if draws.chance(1 - chord_share):
         _leave_out(tokens, {CHORDS}, vocabulary)
     else:
-        source[CHORD_ROW:] = True
+        source[CHORD_ROW:] = chords
     return Condition(tokens, source)
 
 
