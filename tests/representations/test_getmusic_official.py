@@ -184,6 +184,12 @@ def test_learning_rate(folder):
     assert all(b >= a for a, b in pairwise(right[: case["warmup"]]))
 
 
+def test_a_rate_that_begins_above_its_peak_does_not_fall_to_it_in_the_published_code():
+    published = warmup_linear(4, 12, start=2.0, floor=0.1, quirks="official")
+    assert [published(step) for step in range(7)] == [2, 2, 2, 2, 2, 1.75, 1.5]
+    assert [warmup_linear(4, 12, start=2.0, floor=0.1)(step) for step in range(4)] == [1.75, 1.5, 1.25, 1]
+
+
 class Script:
     """Answers with the draws of a case, and sees that the right ones are asked for."""
 

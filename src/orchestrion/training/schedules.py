@@ -30,15 +30,17 @@ def warmup_linear(warmup: int, steps: int, *, start: float, floor: float, quirks
     """From `start` linearly to 1 over `warmup` steps, then linearly to 0 at `steps`, but never below `floor`.
 
     Args:
-        quirks: "official" takes one step more than `warmup` to rise, and so passes 1, as the code of GETMusic does.
+        quirks: "official" takes one step more than `warmup` to rise, and so passes 1, as the code of GETMusic does; a
+            `start` above 1 it keeps instead of falling to 1.
     """
     rising = warmup + (quirks == "official")
+    peak = max(start, 1) if quirks == "official" else 1
 
     def factor(step: int) -> float:
         number = step + 1
         if number <= rising:
-            return start + number * (1 - start) / warmup
-        top = start + rising * (1 - start) / warmup
+            return start + number * (peak - start) / warmup
+        top = start + rising * (peak - start) / warmup
         return max(top * (1 - (number - rising) / max(steps - warmup, 1)), floor)
 
     return factor
