@@ -290,3 +290,10 @@ def test_position_strings(folder):
             continue
         wanted = np.array(case["mask_14x10"]).astype(bool)
         np.testing.assert_array_equal(parse_positions(case["text"], *wanted.shape), wanted)
+
+
+def test_positions_of_tracks_that_are_not_there_are_refused():
+    for text in ("7,9,0", "-8,0,2", "0,1,2;14,0,"):
+        with pytest.raises(ValueError, match="there is no track"):
+            parse_positions(text, ROWS, 10)
+    assert parse_positions("-1,2,4", ROWS, 10).nonzero()[0].tolist() == [12, 12, 13, 13]  # counted from the last

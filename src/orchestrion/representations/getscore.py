@@ -230,7 +230,7 @@ def parse_positions(text: str, rows: int, columns: int) -> np.ndarray:
     "-" marks nothing (the notation of the published script).
 
     Raises:
-        ValueError: the text is not of this form.
+        ValueError: the text is not of this form, or names a track that is not there.
     """
     marks = np.zeros((rows, columns), bool)
     if text == "-":
@@ -238,7 +238,9 @@ def parse_positions(text: str, rows: int, columns: int) -> np.ndarray:
     for part in text.split(";"):
         track, start, end = part.split(",")
         row = 2 * int(track)
-        marks[row : row + 2, int(start) : int(end) if end else None] = True
+        if not -rows <= row < rows:
+            raise ValueError(f"there is no track {track}")
+        marks[[row, row + 1], int(start) : int(end) if end else None] = True  # below 0: counted from the last
     return marks
 
 
