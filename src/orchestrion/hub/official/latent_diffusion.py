@@ -40,7 +40,7 @@ def convert_unet(state: State, official: Arguments) -> dict[str, Tensor]:
     Raises:
         WeightsError: an entry is unknown, or a part of attention is missing.
     """
-    diffusers = "block_out_channels" in official
+    diffusers = "model_channels" not in official  # which CompVis's code demands
     context = bool((hub_unet_arguments if diffusers else unet_arguments)(official)["context_widths"])
     blocks = None if diffusers else int(official["num_res_blocks"])
     named = {}
@@ -241,7 +241,7 @@ def hub_unet_arguments(official: Arguments) -> dict[str, Any]:
     for name, known in _HUB_FIXED.items():
         if official.get(name, known) != known:
             raise WeightsError(f"A U-Net with {name} = {official[name]!r} cannot be converted, only with {known!r}.")
-    channels = tuple(official["block_out_channels"])
+    channels = tuple(official.get("block_out_channels", (320, 640, 1280, 1280)))
     count = len(channels)
     down = tuple(official.get("down_block_types", ("CrossAttnDownBlock2D",) * (count - 1) + ("DownBlock2D",)))
     attends = tuple(n for n, kind in enumerate(down) if kind.startswith("CrossAttn"))
@@ -294,7 +294,8 @@ def convert_vae(state: State, official: Arguments) -> dict[str, Tensor]:
         WeightsError: an entry is unknown, or a part of attention is missing.
     """
     sizes = official.get("ddconfig", official)
-    levels = len(sizes.get("ch_mult", ())) or len(sizes["block_out_channels"])
+    compvis = "ch" in sizes  # which CompVis's code demands
+    levels = len(sizes.get("ch_mult", (1, 2, 4, 8)) if compvis else sizes.get("block_out_channels", (64,)))
     long = set(sizes.get("downsample_time_stride4_levels", ()))
     attends = sizes.get("attn_type", "vanilla") != "none" and sizes.get("mid_block_add_attention", True)
     named: dict[str, Tensor] = {}

@@ -102,7 +102,7 @@ def arguments(official: Mapping[str, Any]) -> dict[str, Any]:
         hub_unet_arguments(official["UNet2DConditionModel"]) if hub else unet_arguments(official.get("UNetModel", UNET))
     )
     sizes = official.get("AutoencoderKL", VAE)
-    vae = hub_vae_arguments(sizes) if "block_out_channels" in sizes else vae_arguments(sizes)
+    vae = vae_arguments(sizes) if "ch" in sizes.get("ddconfig", sizes) else hub_vae_arguments(sizes)
     vocoder = hifigan_arguments(official.get("SpeechT5HifiGan") or official.get("Generator", VOCODER))
     heads, channels = unet["num_heads"], unet["channels"]
     if hub and set(heads) == {8}:

@@ -1,0 +1,32 @@
+"""Published arguments of latent diffusion in ours: what is left out, what has no effect, what is refused."""
+
+import torch
+
+from orchestrion.hub.official import latent_diffusion
+
+UNET = {
+    "in_channels": 4, "out_channels": 4, "model_channels": 32, "num_res_blocks": 1, "attention_resolutions": (2,),
+    "channel_mult": (1, 2), "num_heads": 4,
+}  # fmt: skip
+VAE = {
+    "z_channels": 4, "resolution": 64, "in_channels": 1, "out_ch": 1, "ch": 32, "ch_mult": (1, 2, 2),
+    "num_res_blocks": 1, "attn_resolutions": (),
+}  # fmt: skip
+
+
+def without(arguments, name):
+    return {key: value for key, value in arguments.items() if key != name}
+
+
+def test_levels_left_out_are_the_published_ones():
+    assert latent_diffusion.unet_arguments(without(UNET, "channel_mult"))["channels"] == (32, 64, 128, 256)
+    ours = latent_diffusion.hub_unet_arguments({})
+    assert ours["channels"] == (320, 640, 1280, 1280) and ours["attention_levels"] == (0, 1, 2)
+    one = torch.zeros(1)
+    named = latent_diffusion.convert_unet({"up_blocks.0.resnets.0.norm1.weight": one}, {})
+    assert list(named) == ["up.0.0.block.norm_in.weight"]
+    for official, key, place in (
+        (without(VAE, "ch_mult"), "decoder.up.3.block.0.norm1.weight", "decoder.levels.0.blocks.0.norm_in.weight"),
+        ({}, "decoder.up_blocks.0.resnets.0.norm1.weight", "decoder.levels.0.blocks.0.norm_in.weight"),
+    ):
+        assert list(latent_diffusion.convert_vae({key: one}, official)) == [place]
