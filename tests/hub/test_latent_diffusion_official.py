@@ -30,3 +30,22 @@ def test_levels_left_out_are_the_published_ones():
         ({}, "decoder.up_blocks.0.resnets.0.norm1.weight", "decoder.levels.0.blocks.0.norm_in.weight"),
     ):
         assert list(latent_diffusion.convert_vae({key: one}, official)) == [place]
+
+
+def test_heads_of_the_way_up_have_an_effect_in_legacy_mode_alone():
+    packed = torch.arange(96.0)[:, None]
+    key = "output_blocks.0.1.qkv.weight"
+    state = {key: packed, "output_blocks.0.1.proj_out.weight": torch.zeros(1)}
+
+    def unpacked(**more):
+        return latent_diffusion.convert_unet(state, {**UNET, **more})["up.0.0.attention.0.to_qkv.weight"][:, 0].tolist()
+
+    four, two = list(range(8)) + list(range(24, 32)), list(range(16)) + list(range(48, 64))
+    for more, heads, start in (
+        ({"legacy": True}, (2, 2), two),
+        ({"legacy": False}, None, four),
+        ({"num_head_channels": 8}, None, four),
+    ):
+        more = {"num_heads_upsample": 2, **more}
+        assert latent_diffusion.unet_arguments({**UNET, **more})["up_heads"] == heads
+        assert unpacked(**more)[: len(start)] == start

@@ -168,9 +168,19 @@ def _unfold_heads(value: Tensor, place: str, official: Arguments) -> Tensor:
         return value
     count = value.shape[0] // 3
     width = official.get("num_head_channels", -1)
-    up = place.startswith("up") and official.get("num_heads_upsample", -1) != -1
-    heads = count // width if width != -1 else official["num_heads_upsample" if up else "num_heads"]
+    heads = count // width if width != -1 else official["num_heads"]
+    if place.startswith("up"):
+        heads = _up_heads(official) or heads
     return value.unflatten(0, (heads, 3, -1)).transpose(0, 1).flatten(0, 2)
+
+
+def _up_heads(official: Arguments) -> int | None:
+    """Heads of plain attention on the way up of CompVis's code, where they differ."""
+    # Without `legacy`, the width of a head is computed from `num_heads` and goes before any number of heads.
+    if not official.get("legacy", True) or official.get("num_head_channels", -1) != -1:
+        return None
+    up = official.get("num_heads_upsample", -1)
+    return None if up == -1 else up
 
 
 def unet_arguments(official: Arguments) -> dict[str, Any]:
@@ -187,7 +197,7 @@ def unet_arguments(official: Arguments) -> dict[str, Any]:
     each = [heads if head_width == -1 else count // head_width for count in channels]
     film, transformer = official.get("extra_film_condition_dim"), official.get("use_spatial_transformer", False)
     context = official.get("context_dim") if film is None and not official.get("no_condition") else None
-    up = official.get("num_heads_upsample", -1)
+    up = None if transformer else _up_heads(official)
     if official.get("resblock_updown"):
         resample = "block"
     else:
@@ -209,7 +219,7 @@ def unet_arguments(official: Arguments) -> dict[str, Any]:
         "num_classes": official.get("num_classes"),
         "scale_shift": official.get("use_scale_shift_norm", False),
         "resample": resample,
-        "up_heads": (up,) * len(channels) if up != -1 and head_width == -1 and not transformer else None,
+        "up_heads": None if up is None else (up,) * len(channels),
         "dropout": float(official.get("dropout", 0)),
         "dims": official.get("dims", 2),
     }
