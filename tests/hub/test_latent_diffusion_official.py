@@ -3,6 +3,7 @@
 import torch
 
 from orchestrion.hub.official import latent_diffusion
+from orchestrion.hub.official.hifigan import hifigan_arguments
 
 UNET = {
     "in_channels": 4, "out_channels": 4, "model_channels": 32, "num_res_blocks": 1, "attention_resolutions": (2,),
@@ -49,3 +50,28 @@ def test_heads_of_the_way_up_have_an_effect_in_legacy_mode_alone():
         more = {"num_heads_upsample": 2, **more}
         assert latent_diffusion.unet_arguments({**UNET, **more})["up_heads"] == heads
         assert unpacked(**more)[: len(start)] == start
+
+
+def test_what_has_no_effect_in_a_published_vocoder():
+    plain = {
+        "num_mels": 8, "upsample_rates": (2, 2), "upsample_kernel_sizes": (4, 4), "resblock_kernel_sizes": (3,),
+        "resblock_dilation_sizes": ((1, 3, 5),),
+    }  # fmt: skip
+    wanted = hifigan_arguments(plain)
+    assert (wanted["slope"], wanted["normalize"], wanted["dilations"]) == (0.1, False, ((1, 3, 5),))
+    for more in (
+        {"resblock": "2"},
+        {"leaky_relu_slope": 0.3},
+        {"normalize_before": True},
+        {"resblock_dilation_sizes": ((1, 3, 5, 7),)},
+        {"resblock_dilation_sizes": ((1, 3, 5),) * 3},
+        {"upsample_kernel_sizes": (4, 4, 6)},
+    ):
+        assert hifigan_arguments({**plain, **more}) == wanted
+
+
+def test_the_vocoder_of_transformers_normalises_unless_told_otherwise():
+    assert hifigan_arguments({"upsample_initial_channel": 16})["normalize"]
+    assert not hifigan_arguments({"normalize_before": False})["normalize"]
+    found = hifigan_arguments({"leaky_relu_slope": 0.2, "resblock_dilation_sizes": ((1, 2, 3, 4),) * 3})
+    assert (found["n_mels"], found["slope"], found["dilations"][0]) == (80, 0.2, (1, 2, 3, 4))

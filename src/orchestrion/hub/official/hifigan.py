@@ -70,19 +70,21 @@ def fold_weight_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def hifigan_arguments(official: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of our `HiFiGan` from those of the published generators, the authors' or transformers'.
 
-    Raises:
-        WeightsError: its residual blocks are of the second kind, which no converted system has.
+    What has no effect there has none here: kernels beyond the rates and dilations beyond the residual kernels; of the
+    authors' `Generator`, which `num_mels` tells, also `resblock`, slope, normalisation and the fourth and later
+    dilations of a row.
     """
-    if str(official.get("resblock", "1")) != "1":
-        raise WeightsError("A HiFi-GAN with residual blocks of the second kind cannot be converted.")
-    transformers = "model_in_dim" in official or "leaky_relu_slope" in official
+    authors = "num_mels" in official
+    rates = tuple(official.get("upsample_rates", (4, 4, 4, 4)))
+    residual = tuple(official.get("resblock_kernel_sizes", (3, 7, 11)))
+    dilations = official.get("resblock_dilation_sizes", ((1, 3, 5),) * 3)[: len(residual)]
     return {
-        "n_mels": official.get("model_in_dim", official.get("num_mels", 80)),
+        "n_mels": official["num_mels"] if authors else official.get("model_in_dim", 80),
         "channels": official.get("upsample_initial_channel", 512),
-        "rates": tuple(official.get("upsample_rates", (4, 4, 4, 4))),
-        "kernels": tuple(official.get("upsample_kernel_sizes", (8, 8, 8, 8))),
-        "residual_kernels": tuple(official.get("resblock_kernel_sizes", (3, 7, 11))),
-        "dilations": tuple(tuple(row) for row in official.get("resblock_dilation_sizes", ((1, 3, 5),) * 3)),
-        "slope": official.get("leaky_relu_slope", 0.1),
-        "normalize": transformers and official.get("normalize_before", True),
+        "rates": rates,
+        "kernels": tuple(official.get("upsample_kernel_sizes", (8, 8, 8, 8)))[: len(rates)],
+        "residual_kernels": residual,
+        "dilations": tuple(tuple(row[:3] if authors else row) for row in dilations),
+        "slope": 0.1 if authors else official.get("leaky_relu_slope", 0.1),
+        "normalize": not authors and official.get("normalize_before", True),
     }
