@@ -144,6 +144,12 @@ def test_masks(case):
             assert not masked.known[:, :, 16:].any()
 
 
+def test_masks_of_lengths_that_are_no_multiples_of_four():
+    latent = torch.zeros(1, 1, 10, 6)
+    assert mask_for("inpainting", latent).mask[0, 0, :, 0].tolist() == [1, 1, 0, 0, 0, 0, 1, 1, 1, 1]
+    assert mask_for("super_resolution", latent).mask[0, 0, 0].tolist() == [1, 1, 1, 0, 0, 0]
+
+
 def test_long_form(case):
     about, held = case
     masked = next_window(held["long_latent"])

@@ -29,7 +29,8 @@ def mask_for(mode: str, latent: Float[Tensor, "batch channels time bands"]) -> M
 
     Args:
         mode: "continuation" doubles the time, its second half free; "inpainting" frees the middle half;
-            "inpainting_half" keeps the first 32.5 %; "super_resolution" frees the upper quarter of the bands.
+            "inpainting_half" keeps the first 32.5 %; "super_resolution" frees the upper quarter of the bands. A quarter
+            is rounded down before it is multiplied.
 
     Raises:
         OptionError: there is no such mode.
@@ -38,11 +39,11 @@ def mask_for(mode: str, latent: Float[Tensor, "batch channels time bands"]) -> M
     if mode == "continuation":
         return free_time(torch.cat([latent, torch.zeros_like(latent)], 2), time, 2 * time)
     if mode == "inpainting":
-        return free_time(latent, time // 4, 3 * time // 4)
+        return free_time(latent, time // 4, 3 * (time // 4))
     if mode == "inpainting_half":
         return free_time(latent, int(0.325 * time), time)
     if mode == "super_resolution":
-        return free_bands(latent, int(0.75 * bands), bands)
+        return free_bands(latent, 3 * (bands // 4), bands)
     raise OptionError(f"There is no mask {mode!r}; choose one of {', '.join(MODES)}.")
 
 
