@@ -1,7 +1,9 @@
 """Published arguments of latent diffusion in ours: what is left out, what has no effect, what is refused."""
 
+import pytest
 import torch
 
+from orchestrion.codecs.mel_vae import MelVae
 from orchestrion.hub.official import latent_diffusion
 from orchestrion.hub.official.hifigan import hifigan_arguments
 
@@ -75,3 +77,27 @@ def test_the_vocoder_of_transformers_normalises_unless_told_otherwise():
     assert not hifigan_arguments({"normalize_before": False})["normalize"]
     found = hifigan_arguments({"leaky_relu_slope": 0.2, "resblock_dilation_sizes": ((1, 2, 3, 4),) * 3})
     assert (found["n_mels"], found["slope"], found["dilations"][0]) == (80, 0.2, (1, 2, 3, 4))
+
+
+def small_vae(**more):
+    return MelVae(**latent_diffusion.vae_arguments({**VAE, **more})).eval()
+
+
+def test_pictures_of_odd_lengths_are_rounded_down():
+    torch.manual_seed(0)
+    vae, mel = small_vae(), torch.randn(1, 1, 37, 34)
+    mean = vae.encode(mel).mean
+    assert mean.shape == (1, 4, 9, 8) and vae.decode(mean).shape == (1, 1, 36, 32)
+    # A frame that is left over at the end is seen by its neighbour alone.
+    shrink = vae.encoder.levels[0].change
+    x = torch.randn(1, 32, 5, 4)
+    torch.testing.assert_close(shrink(x), shrink(torch.nn.functional.pad(x, (0, 0, 0, 1)))[:, :, :2])
+    with pytest.raises(ValueError, match="at least 4 and 4"):
+        vae.encode(mel[:, :, :3])
+
+
+def test_a_long_last_level_has_no_effect():
+    assert small_vae(downsample_time_stride4_levels=[2]).time_reduction == 4
+    long = small_vae(downsample_time_stride4_levels=[0, 2])
+    assert long.time_reduction == 8
+    assert [long.encode(torch.zeros(1, 1, n, 32)).mean.shape[2] for n in (32, 36)] == [4, 4]

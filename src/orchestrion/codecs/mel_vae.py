@@ -82,7 +82,8 @@ class MelVae(nn.Module):
         }
         self.latent_channels = latent_channels or z_channels
         self.reduction = 2 ** (len(channels) - 1)
-        self.time_reduction = self.reduction * 2 ** len(long_levels)
+        halvings = range(len(channels) - 1)  # nothing follows the last level, long or not
+        self.time_reduction = self.reduction * 2 ** sum(level in long_levels for level in halvings)
         self.encoder = ConvEncoder(in_channels=in_channels, out_channels=2 * z_channels, width=width, **shared)
         self.decoder = ConvDecoder(in_channels=z_channels, out_channels=out_channels, bounded=bounded, **shared)
         self.to_moments: nn.Module = nn.Identity()
@@ -92,14 +93,15 @@ class MelVae(nn.Module):
             self.from_latents = nn.Conv2d(self.latent_channels, z_channels, 1)
 
     def encode(self, mel: Float[Tensor, "batch in_channels frames bands"]) -> Posterior:
-        """The distribution of latents; frames and bands must be multiples of the reduction.
+        """The distribution of latents. At lengths that are no multiples of the reduction, each halving rounds down (a
+        convolution of a long level to the nearest).
 
         Raises:
-            ValueError: they are not.
+            ValueError: the picture is shorter than the reduction.
         """
-        if mel.shape[-2] % self.time_reduction or mel.shape[-1] % self.reduction:
+        if mel.shape[-2] < self.time_reduction or mel.shape[-1] < self.reduction:
             raise ValueError(
-                f"frames and bands, {tuple(mel.shape[-2:])}, must be multiples of {self.time_reduction} and "
+                f"frames and bands, {tuple(mel.shape[-2:])}, must be at least {self.time_reduction} and "
                 f"{self.reduction}"
             )
         mean, log_variance = self.to_moments(self.encoder(mel)).chunk(2, dim=1)
