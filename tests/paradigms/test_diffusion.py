@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from orchestrion.paradigms.diffusion import Diffusion
 from orchestrion.paradigms.edm import Edm
 from orchestrion.paradigms.guidance import classifier_free, guide, rescale_guidance
+from orchestrion.paradigms.multistep_solvers import dpmpp
 from orchestrion.paradigms.noise_levels import log_uniform
 from orchestrion.paradigms.parametrisation import target
 from orchestrion.paradigms.schedules import NoiseSchedule, timesteps
@@ -60,6 +61,17 @@ def test_all_deterministic_samplers_agree_when_steps_are_many():
     }
     for name, value in made.items():
         torch.testing.assert_close(value, made["heun"], atol=4e-2, rtol=0, msg=name)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("solver", ["midpoint", "heun"])
+def test_a_step_to_the_same_level_changes_nothing(order, solver):
+    x, levels = torch.randn(2, 3, generator=seeded(16)), torch.tensor([4.0, 2.0, 1.0, 0.5, 0.5], dtype=torch.float64)
+
+    def sampled(sigmas):
+        return dpmpp(lambda x, sigma: x / (1 + sigma), x, sigmas, order=order, solver=solver, eta=1.0, noise=seeded(17))
+
+    torch.testing.assert_close(sampled(levels), sampled(levels[:-1]), rtol=0, atol=0)
 
 
 def test_loss_of_the_perfect_network_is_the_least():

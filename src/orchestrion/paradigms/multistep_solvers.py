@@ -94,11 +94,12 @@ def dpmpp(
         fall = h * (1 + eta)  # how far the old sample decays, fresh noise included
         decayed = -math.expm1(-fall)
         x = step.following / step.sigma * math.exp(-h * eta) * x + decayed * clean
-        linear = 1 - decayed / fall
-        if min(limit, len(seen)) == 2:
+        taken = min(limit, len(seen)) if h else 1  # over no distance there is nothing to bend
+        linear = 1 - decayed / fall if h else 0.0
+        if taken == 2:
             weight = decayed / 2 if solver == "midpoint" else linear
             x = x + weight * _slope(seen[0], seen[1], h)
-        elif min(limit, len(seen)) == 3:
+        elif taken == 3:
             near, far = _slope(seen[0], seen[1], h), _slope(seen[1], seen[2], h)
             recent = (seen[0][0] - seen[1][0]) / h
             bend = (near - far) / ((seen[0][0] - seen[2][0]) / h)
