@@ -60,14 +60,69 @@ EACH_DIFFUSERS = pytest.mark.parametrize(
 KINDS = {"epsilon": "epsilon", "v_prediction": "v", "sample": "sample"}
 
 
+SHARED: dict[str, Any] = {
+    "beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02, "num_train_timesteps": 1000,
+    "prediction_type": "epsilon", "steps_offset": 0,
+}  # fmt: skip
+BY_STEPS = SHARED | {
+    "timestep_spacing": "leading", "clip_sample": True, "clip_sample_range": 1.0, "rescale_betas_zero_snr": False,
+}  # fmt: skip
+BY_LEVELS = SHARED | {"timestep_spacing": "linspace"}
+ONE_STEP = BY_LEVELS | {"use_karras_sigmas": False}
+MULTISTEP = ONE_STEP | {"solver_order": 2, "lower_order_final": True, "final_sigmas_type": "zero"}
+SERVED: dict[str, dict[str, Any]] = {
+    "DDPMScheduler": BY_STEPS | {"variance_type": "fixed_small"},
+    "DDIMScheduler": BY_STEPS | {"set_alpha_to_one": True},
+    "DPMSolverMultistepScheduler": MULTISTEP
+    | {"solver_type": "midpoint", "algorithm_type": "dpmsolver++", "euler_at_final": False},
+    "UniPCMultistepScheduler": MULTISTEP | {"solver_type": "bh2"},
+    "EulerDiscreteScheduler": ONE_STEP,
+    "HeunDiscreteScheduler": ONE_STEP | {"beta_start": 0.00085, "beta_end": 0.012},
+    "EulerAncestralDiscreteScheduler": BY_LEVELS,
+}
+"""Options that are followed here, and what diffusers takes where they are left out."""
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "beta_schedule": ("linear", "scaled_linear", "squaredcos_cap_v2"),
+    "prediction_type": tuple(KINDS),
+    "timestep_spacing": ("leading", "linspace", "trailing"),
+    "variance_type": ("fixed_small", "fixed_large"),
+    "algorithm_type": ("dpmsolver++", "sde-dpmsolver++"),
+    "solver_type": ("midpoint", "heun", "bh1", "bh2"),
+    "final_sigmas_type": ("zero", "sigma_min"),
+}
+WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
+    "trained_betas": (None,), "thresholding": (False,), "clip_sample": (False,), "rescale_betas_zero_snr": (False,),
+    "use_exponential_sigmas": (False,), "use_beta_sigmas": (False,), "use_lu_lambdas": (False,),
+    "use_flow_sigmas": (False,), "use_dynamic_shifting": (False,), "final_sigmas_type": ("zero",),
+    "interpolation_type": ("linear",), "timestep_type": ("discrete",), "predict_x0": (True,),
+    "disable_corrector": ([], ()), "solver_p": (None,), "variance_type": (None,),
+}  # fmt: skip
+"""Values of options that are not followed, with which they do nothing."""
+
+
+def settled(name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """All settings of a scheduler.
+
+    Raises:
+        ValueError: it has an option, or a value of one, that is not followed here.
+    """
+    if name not in SERVED:
+        raise ValueError(f"no sampler here stands for {name}")
+    for option, value in given.items():
+        known = CHOICES.get(option, (value,)) if option in SERVED[name] else WITHOUT_EFFECT.get(option, ())
+        if value not in known:
+            raise ValueError(f"{name} with {option} = {value!r} is not followed here")
+    return SERVED[name] | given
+
+
 def schedule_of(settings: dict[str, Any]) -> NoiseSchedule:
-    ends = {name: settings[f"beta_{name}"] for name in ("start", "end") if f"beta_{name}" in settings}
-    make = {
-        "linear": NoiseSchedule.linear,
-        "scaled_linear": NoiseSchedule.scaled_linear,
-        "squaredcos_cap_v2": NoiseSchedule.cosine,
-    }[settings["beta_schedule"]]
-    schedule = make(steps=settings.get("num_train_timesteps", 1000), **ends)
+    name, steps = settings["beta_schedule"], settings.get("num_train_timesteps", 1000)
+    if name == "squaredcos_cap_v2":
+        schedule = NoiseSchedule.cosine(steps=steps)
+    else:
+        make = {"linear": NoiseSchedule.linear, "scaled_linear": NoiseSchedule.scaled_linear}[name]
+        schedule = make(steps=steps, start=settings.get("beta_start", 1e-4), end=settings.get("beta_end", 0.02))
     return schedule.zero_terminal() if settings.get("rescale_betas_zero_snr") else schedule
 
 
@@ -93,18 +148,13 @@ def analytic(schedule: NoiseSchedule, kind: str):
 
 def run_steps(case: Case, key: str, entry: dict[str, Any]) -> list[torch.Tensor]:
     """States after each step of a sampler over steps."""
-    settings, states = entry["settings"], []
+    settings, states = settled(entry["class"], entry["settings"]), []
     schedule, steps = rounded_schedule(settings), case.about["steps"]
     kind = KINDS[settings["prediction_type"]]
-    visited = timesteps(
-        schedule.steps,
-        steps,
-        spacing=settings.get("timestep_spacing", "leading"),
-        offset=settings.get("steps_offset", 0),
-    )
+    visited = timesteps(schedule.steps, steps, spacing=settings["timestep_spacing"], offset=settings["steps_offset"])
     assert visited == entry["timesteps"]
     diffusion = Diffusion(schedule=schedule, parametrisation=kind)
-    clip = settings.get("clip_sample_range", 1.0) if settings.get("clip_sample", True) else None
+    clip = settings["clip_sample_range"] if settings["clip_sample"] else None
     shared = {
         "noise": iter(case["noise"]),
         "watch": lambda step: states.append(step.x),
@@ -113,7 +163,7 @@ def run_steps(case: Case, key: str, entry: dict[str, Any]) -> list[torch.Tensor]
     predict = diffusion.predict(analytic(schedule, kind), None, clip=clip)
     start = case["x_start_unit"] * entry["init_noise_sigma"]
     if entry["class"] == "DDPMScheduler":
-        variance = {"fixed_small": "small", "fixed_large": "large"}[settings.get("variance_type", "fixed_small")]
+        variance = {"fixed_small": "small", "fixed_large": "large"}[settings["variance_type"]]
         result = ddpm(predict, start, schedule, visited, variance=variance, **shared)
     else:
         # In this version a step leads to t − T // steps, whatever the spacing.
@@ -125,15 +175,15 @@ def run_steps(case: Case, key: str, entry: dict[str, Any]) -> list[torch.Tensor]
 
 def run_levels(case: Case, entry: dict[str, Any]) -> list[torch.Tensor]:
     """States after each step of a sampler over noise levels."""
-    name, settings, states = entry["class"], entry["settings"], []
+    name, settings, states = entry["class"], settled(entry["class"], entry["settings"]), []
     schedule, steps, kind = rounded_schedule(settings), case.about["steps"], KINDS[settings["prediction_type"]]
     preserving = name in ("DPMSolverMultistepScheduler", "UniPCMultistepScheduler")
-    spacing = settings.get("timestep_spacing", "linspace")
+    spacing = settings["timestep_spacing"]
     visited = timesteps(
         schedule.steps,
         steps,
         spacing=spacing,
-        offset=settings.get("steps_offset", 0),
+        offset=settings["steps_offset"],
         without_last=preserving,
         rounded=preserving or spacing != "linspace",
     )
@@ -154,7 +204,9 @@ def run_levels(case: Case, entry: dict[str, Any]) -> list[torch.Tensor]:
     start = case["x_start_unit"] * entry["init_noise_sigma"] / float(scale[0])
     options: dict[str, Any] = {"watch": lambda step: states.append(step.x)}
     if name == "DPMSolverMultistepScheduler":
-        final = [] if steps >= 15 else [1] if settings.get("euler_at_final") else [2, 1]
+        final = [1] if settings["euler_at_final"] else []
+        if steps < 15 and settings["lower_order_final"]:
+            final = [2, 1]
         result = multistep_solvers.dpmpp(
             denoise,
             start,
@@ -167,8 +219,15 @@ def run_levels(case: Case, entry: dict[str, Any]) -> list[torch.Tensor]:
             **options,
         )
     elif name == "UniPCMultistepScheduler":
-        order, variant = settings["solver_order"], settings["solver_type"]
-        result = multistep_solvers.unipc(denoise, start, sigmas, order=order, variant=variant, **options)
+        result = multistep_solvers.unipc(
+            denoise,
+            start,
+            sigmas,
+            order=settings["solver_order"],
+            variant=settings["solver_type"],
+            lower_at_end=settings["lower_order_final"],
+            **options,
+        )
     elif name == "EulerAncestralDiscreteScheduler":
         noise = iter(case["noise"])
         result = ancestral_solvers.euler_ancestral(denoise, start, sigmas, noise=noise, **options)
@@ -188,6 +247,31 @@ def test_sampler_of_diffusers(case, key):
     assert len(ours) == len(published)
     for mine, theirs in zip(ours, published, strict=True):
         close(mine, theirs, max(1e-4, 20 * entry["rounding"]))
+
+
+def test_settings_left_out_are_those_of_diffusers():
+    found = settled("DPMSolverMultistepScheduler", {"beta_schedule": "scaled_linear", "use_lu_lambdas": False})
+    assert (found["solver_order"], found["solver_type"], found["prediction_type"]) == (2, "midpoint", "epsilon")
+    betas = schedule_of(found).betas
+    assert (float(betas[0]), float(betas[-1])) == pytest.approx((1e-4, 0.02))
+    assert settled("HeunDiscreteScheduler", {})["beta_end"] == 0.012
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("EulerDiscreteScheduler", {"use_exponential_sigmas": True}),
+        ("EulerDiscreteScheduler", {"final_sigmas_type": "sigma_min"}),
+        ("UniPCMultistepScheduler", {"predict_x0": False}),
+        ("DDPMScheduler", {"variance_type": "fixed_small_log"}),
+        ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver"}),
+        ("DDIMScheduler", {"beta_schedule": "sigmoid"}),
+        ("LMSDiscreteScheduler", {}),
+    ],
+)
+def test_settings_that_are_not_followed_are_refused(name, given):
+    with pytest.raises(ValueError, match=name):
+        settled(name, given)
 
 
 @pytest.mark.parametrize("case", DIFFUSERS)
