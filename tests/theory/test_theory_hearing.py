@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from orchestrion.theory import chord_hmm
 from orchestrion.theory.chord_inference import infer_chords, sounding_time
-from orchestrion.theory.chords import INTERVALS, NO_CHORD, Chord
+from orchestrion.theory.chords import INTERVALS, NO_CHORD, UNKNOWN_CHORD, Chord
 from orchestrion.theory.keys import Key, find_relative_pair
 from orchestrion.theory.metre import Metre, beat_strengths, syncopation
 from orchestrion.theory.phrases import boundary_strengths, form, phrase_starts, repeated_spans
@@ -104,6 +104,7 @@ def test_chord_symbols_come_back_from_their_spellings(root, quality, above):
     assert Chord.parse(chord.harte()) == chord
     assert Chord.parse(chord.jazz()) == chord
     assert Chord.parse(NO_CHORD.harte()) == NO_CHORD == Chord.parse(NO_CHORD.jazz())
+    assert Chord.parse(UNKNOWN_CHORD.harte()) == UNKNOWN_CHORD != NO_CHORD
 
 
 def test_the_relative_pair_is_told_by_its_tonics():

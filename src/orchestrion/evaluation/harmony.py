@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from orchestrion.evaluation.pitch import entropy
-from orchestrion.theory.chords import Chord, ChordSpan
+from orchestrion.theory.chords import INTERVALS, NO_CHORD, UNKNOWN_CHORD, Chord, ChordSpan
 from orchestrion.theory.harmony import MelodyNote
 
 CONSONANT = {0: 1.0, 3: 1.0, 4: 1.0, 7: 1.0, 8: 1.0, 9: 1.0, 5: 0.0}
@@ -65,14 +65,15 @@ def melody_chord_accuracy(melody: Sequence[MelodyNote], chords: Sequence[ChordSp
 
 
 def frame_accuracy(found: Sequence[ChordSpan], truth: Sequence[ChordSpan]) -> float:
-    """Share of time at which root and major or minor third agree, over the time at which the truth is a chord with
-    such a third or no chord (mir_eval's "majmin" without its exclusion of chords that extend no triad of the two).
+    """Share of time at which chords agree as major or minor triads or as no chord, over the time at which the truth is
+    one of these: mir_eval's "majmin".
 
-    Time that `found` does not cover counts as no chord.
+    Of a chord, its root and what lies up to a fifth above it count, the bass included, so that C:maj7 is C major, and
+    C:aug, C:hdim7, C:maj/2 and X are neither. Time that `found` does not cover counts as no chord.
     """
     right = total = 0.0
     for span in truth:
-        known = _root_third(span.chord)
+        known = _triad(span.chord)
         if known is None:
             continue
         total += span.end - span.start
@@ -80,8 +81,7 @@ def frame_accuracy(found: Sequence[ChordSpan], truth: Sequence[ChordSpan]) -> fl
             {span.start, span.end, *(t for s in found for t in (s.start, s.end) if span.start < t < span.end)}
         )
         for a, b in pairwise(borders):
-            chord = _chord_at(found, (a + b) / 2)
-            right += (b - a) * ((("N", "N") if chord is None else _root_third(chord)) == known)
+            right += (b - a) * (_triad(_label_at(found, (a + b) / 2)) == known)
     return right / total if total > 0 else float("nan")
 
 
@@ -190,15 +190,24 @@ def melody_chord_tonal_distance(melody: Sequence[MelodyNote], chords: Sequence[C
 
 def _chord_at(chords: Sequence[ChordSpan], time: float) -> Chord | None:
     """The chord that sounds at a time; None for silence."""
-    for span in chords:
-        if span.start - 1e-9 <= time < span.end - 1e-9:
-            return span.chord if span.chord.root is not None else None
-    return None
+    chord = _label_at(chords, time)
+    return chord if chord.root is not None else None
 
 
-def _root_third(chord: Chord) -> tuple[object, str] | None:
-    """Root and mode; None for chords without a third, ("N", "N") for silence."""
+def _label_at(chords: Sequence[ChordSpan], time: float) -> Chord:
+    """What is written at a time; no chord where nothing is."""
+    return next((span.chord for span in chords if span.start - 1e-9 <= time < span.end - 1e-9), NO_CHORD)
+
+
+def _triad(chord: Chord) -> tuple[object, str] | None:
+    """Root and mode, ("N", "N") for no chord; None for chords that are no major or minor triad up to the fifth."""
     if chord.root is None:
-        return "N", "N"
-    above = {(c - chord.root) % 12 for c in chord.pitch_classes}
-    return (chord.root, "maj") if 4 in above else (chord.root, "min") if 3 in above else None
+        return None if chord == UNKNOWN_CHORD else ("N", "N")
+    above = INTERVALS[chord.quality]
+    # Ninths and the like come after the tones within the octave, and lie above it.
+    end = next((number for number, (a, b) in enumerate(pairwise(above), 1) if b < a), len(above))
+    tones = {*above[:end], 0 if chord.bass is None else (chord.bass - chord.root) % 12}
+    for mode in ("maj", "min"):
+        if {tone for tone in tones if tone < 8} == set(INTERVALS[mode]):
+            return chord.root, mode
+    return None

@@ -67,14 +67,16 @@ class Chord:
 
     @classmethod
     def parse(cls, text: str) -> Chord:
-        """Reads a symbol in any of the three spellings; "N", "N.C." and "" mean no chord.
+        """Reads a symbol in any of the three spellings; "N", "N.C." and "" mean no chord, "X" one that is not known.
 
         Raises:
             ValueError: it is no chord symbol.
         """
         text = text.strip()
-        if text.upper().replace(".", "") in ("N", "NC", "X", ""):
+        if text.upper().replace(".", "") in ("N", "NC", ""):
             return NO_CHORD
+        if text.upper() == "X":
+            return UNKNOWN_CHORD
         match = _ROOT.match(text)
         if match is None:
             raise ValueError(f"{text!r} is not a chord symbol such as Bbm7, Bb:min7 or B-flat minor seventh")
@@ -106,7 +108,7 @@ class Chord:
     def harte(self) -> str:
         """Harte's notation, for instance "Bb:min7/5"."""
         if self.root is None:
-            return "N"
+            return "X" if self == UNKNOWN_CHORD else "N"
         bass = "" if self.bass is None else f"/{_degree((self.bass - self.root) % 12)}"
         return f"{USUAL[self.root]}:{self.quality}{bass}"
 
@@ -129,6 +131,7 @@ class Chord:
 
 
 NO_CHORD = Chord(None, "N")
+UNKNOWN_CHORD = Chord(None, "X")
 
 
 @dataclass(frozen=True, slots=True)
