@@ -152,6 +152,39 @@ def test_arguments_are_the_published_ones():
                if isinstance(value, tuple))  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("part", "more", "words"),
+    [
+        ("UNetModel", {"use_scale_shift_norm": True}, "scale_shift = True"),
+        ("UNetModel", {"transformer_depth": 2}, "depth = 2"),
+        ("UNetModel", {"extra_film_use_concat": False}, "condition_by = 'addition'"),
+        ("UNetModel", {"conv_resample": False}, "resample = 'plain'"),
+        ("UNetModel", {"in_channels": 4}, "latents have 8 channels"),
+        ("UNetModel", {"extra_film_condition_dim": None}, "takes a vector"),
+        ("UNetModel", {"num_head_channels": 48, "legacy": False}, "do not have one width"),
+        ("UNetModel", {"num_head_channels": 1024}, "do not fit into channels"),
+        ("AutoencoderKL", {"embed_dim": 5}, "latents have 8 channels"),
+        ("AutoencoderKL", {"ddconfig": {**official.VAE["ddconfig"], "tanh_out": True}}, "bounded = True"),
+        ("AutoencoderKL", {"ddconfig": {**official.VAE["ddconfig"], "attn_resolutions": (64,)}}, "attention_levels"),
+        ("Generator", {"resblock_kernel_sizes": (3, 5), "resblock_dilation_sizes": ((1, 3, 5),) * 2}, "residual_ker"),
+        ("Generator", {"resblock_dilation_sizes": ((1, 2, 3),) * 3}, "dilations"),
+    ],
+)
+def test_what_the_system_has_no_argument_for_is_refused(part, more, words):
+    published = {"UNetModel": official.UNET, "AutoencoderKL": official.VAE, "Generator": official.VOCODER}[part]
+    with pytest.raises(WeightsError, match=words):
+        official.arguments({part: {**published, **more}})
+
+
+def test_heads_wider_than_a_level_that_does_not_attend():
+    found = official.arguments({"UNetModel": {**official.UNET, "model_channels": 32, "num_head_channels": 64}})
+    assert (found["head_width"], found["unet_channels"], found["attention_levels"]) == (
+        64,
+        (32, 64, 96, 160),
+        (1, 2, 3),
+    )
+
+
 def test_a_file_that_is_no_checkpoint(tmp_path):
     (tmp_path / "x.ckpt").write_bytes(b"not a checkpoint")
     with pytest.raises(WeightsError, match="cannot be read safely"):

@@ -187,7 +187,8 @@ def unet_arguments(official: Arguments) -> dict[str, Any]:
     """Arguments of our `UNet` from those of CompVis's `UNetModel`.
 
     Raises:
-        WeightsError: the network predicts codes of a codebook.
+        WeightsError: the network predicts codes of a codebook, has one axis, or a level that attends is narrower than
+            a head.
     """
     if official.get("n_embed") is not None:
         raise WeightsError("A U-Net that predicts codebook entries (n_embed) cannot be converted.")
@@ -195,6 +196,11 @@ def unet_arguments(official: Arguments) -> dict[str, Any]:
     channels = [width * factor for factor in official.get("channel_mult", (1, 2, 4, 8))]
     head_width, heads = official.get("num_head_channels", -1), official.get("num_heads", -1)
     each = [heads if head_width == -1 else count // head_width for count in channels]
+    attending = tuple(n for n in range(len(channels)) if 2**n in official["attention_resolutions"])
+    if any(each[level] == 0 for level in (*attending, -1)):  # the middle attends at the last level's width
+        raise WeightsError(f"Heads of width {head_width} do not fit into channels {channels}.")
+    if official.get("dims", 2) not in (2, 3):
+        raise WeightsError(f"A U-Net over {official['dims']} axes cannot be converted, only over 2 or 3.")
     film, transformer = official.get("extra_film_condition_dim"), official.get("use_spatial_transformer", False)
     context = official.get("context_dim") if film is None and not official.get("no_condition") else None
     up = None if transformer else _up_heads(official)
@@ -208,7 +214,7 @@ def unet_arguments(official: Arguments) -> dict[str, Any]:
         "width": width,
         "channels": tuple(channels),
         "blocks": official["num_res_blocks"],
-        "attention_levels": tuple(n for n in range(len(channels)) if 2**n in official["attention_resolutions"]),
+        "attention_levels": attending,
         "num_heads": tuple(each),
         "head_width": head_width if transformer and head_width != -1 and not official.get("legacy", True) else None,
         "attention": "transformer" if transformer else "plain",

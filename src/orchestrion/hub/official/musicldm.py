@@ -84,6 +84,21 @@ COMPUTED = (
 )  # fmt: skip
 """Beginnings of entries that follow from the arguments, or that only training needs."""
 
+FIXED: dict[str, dict[str, Any]] = {
+    "unet": {
+        "attention": "transformer", "depth": 1, "context_widths": (), "condition_by": "concatenation",
+        "num_classes": None, "scale_shift": False, "resample": "convolution", "up_heads": None, "dims": 2, "eps": 1e-5,
+    },
+    "autoencoder": {
+        "in_channels": 1, "out_channels": 1, "attention_levels": (), "middle_attention": True, "long_levels": (),
+        "learned_resampling": True, "bounded": False, "projections": True,
+    },
+    "vocoder": {
+        "residual_kernels": (3, 7, 11), "dilations": ((1, 3, 5),) * 3, "slope": 0.1, "normalize": False,
+    },
+}  # fmt: skip
+"""What the system has no argument for; dropout aside, which only training needs."""
+
 
 def arguments(official: Mapping[str, Any]) -> dict[str, Any]:
     """Our constructor arguments from the official ones.
@@ -103,25 +118,34 @@ def arguments(official: Mapping[str, Any]) -> dict[str, Any]:
     )
     sizes = official.get("AutoencoderKL", VAE)
     vae = vae_arguments(sizes) if "ch" in sizes.get("ddconfig", sizes) else hub_vae_arguments(sizes)
-    vocoder = hifigan_arguments(official.get("SpeechT5HifiGan") or official.get("Generator", VOCODER))
+    vocoder = hifigan_arguments(official.get("SpeechT5HifiGan", official.get("Generator", VOCODER)))
+    for part, found in (("unet", unet), ("autoencoder", vae), ("vocoder", vocoder)):
+        for name, only in FIXED[part].items():
+            if found.get(name, only) != only:
+                raise WeightsError(
+                    f"MusicLDM's {part} with {name} = {found[name]!r} cannot be read, only with {only!r}."
+                )
+    z, taken = vae["z_channels"], (unet["in_channels"], unet["out_channels"], vae.get("latent_channels"))
+    if any(count not in (z, None) for count in taken):
+        raise WeightsError(f"MusicLDM's latents have {z} channels in all parts; {taken} cannot be read.")
+    if unet["condition_width"] is None:
+        raise WeightsError("MusicLDM's U-Net takes a vector; one without cannot be read.")
     heads, channels = unet["num_heads"], unet["channels"]
     if hub and set(heads) == {8}:
         quirks, width = "diffusers", 32
     else:
-        quirks, width = "official", channels[0] // heads[0]
-        if any(count // width != number for count, number in zip(channels, heads, strict=True)):
-            raise WeightsError(
-                f"Heads {tuple(heads)} for channels {channels} do not have one width; they cannot be read."
-            )
+        quirks, width = "official", _head_width(unet)
     return {
         "n_mels": vocoder["n_mels"],
         "vae_width": vae["width"],
         "vae_channels": vae["channels"],
         "vae_blocks": vae["blocks"],
+        "vae_groups": vae.get("groups", 32),
         "z_channels": vae["z_channels"],
         "unet_width": unet["width"],
         "unet_channels": channels,
         "unet_blocks": unet["blocks"],
+        "unet_groups": unet.get("groups", 32),
         "attention_levels": unet["attention_levels"],
         "condition_width": unet["condition_width"],
         "head_width": width,
@@ -130,6 +154,18 @@ def arguments(official: Mapping[str, Any]) -> dict[str, Any]:
         "vocoder_kernels": vocoder["kernels"],
         "quirks": quirks,
     }
+
+
+def _head_width(unet: Mapping[str, Any]) -> int:
+    """The one width that gives each level that attends its number of heads."""
+    levels = sorted({*unet["attention_levels"], len(unet["channels"]) - 1})  # the middle, of the last level, attends
+    pairs = [(unet["channels"][level], unet["num_heads"][level]) for level in levels]
+    width = max(min(count // number for count, number in pairs), 1)
+    narrowed = unet.get("head_width")  # heads that may not take up all channels
+    if any(count // width != number or count % (narrowed or 1) for count, number in pairs):
+        heads, channels = unet["num_heads"], unet["channels"]
+        raise WeightsError(f"Heads {tuple(heads)} for channels {channels} do not have one width; they cannot be read.")
+    return width
 
 
 def convert(
