@@ -101,3 +101,13 @@ def test_a_long_last_level_has_no_effect():
     long = small_vae(downsample_time_stride4_levels=[0, 2])
     assert long.time_reduction == 8
     assert [long.encode(torch.zeros(1, 1, n, 32)).mean.shape[2] for n in (32, 36)] == [4, 4]
+
+
+def test_classes_and_vectors_of_diffusers_have_one_name():
+    for official, place in (
+        ({"num_class_embeds": 5}, "classes.weight"),
+        ({"class_embed_type": "simple_projection", "num_class_embeds": 5}, "condition.weight"),
+    ):
+        assert list(latent_diffusion.convert_unet({"class_embedding.weight": torch.zeros(1)}, official)) == [place]
+        classes = latent_diffusion.hub_unet_arguments(official)["num_classes"]
+        assert classes == (5 if place == "classes.weight" else None)

@@ -43,9 +43,10 @@ def convert_unet(state: State, official: Arguments) -> dict[str, Tensor]:
     diffusers = "model_channels" not in official  # which CompVis's code demands
     context = bool((hub_unet_arguments if diffusers else unet_arguments)(official)["context_widths"])
     blocks = None if diffusers else int(official["num_res_blocks"])
+    classes = official.get("class_embed_type") is None  # both kinds of embedding have one name in diffusers
     named = {}
     for key, value in state.items():
-        place, rest = _hub_place(key) if blocks is None else _place(key, blocks)
+        place, rest = _hub_place(key, classes) if blocks is None else _place(key, blocks)
         if place is None:
             raise WeightsError(f"The entry {key!r} belongs to no published U-Net.")
         if ".attention." in place and rest.startswith("qkv."):
@@ -94,11 +95,11 @@ def _place(key: str, blocks: int) -> tuple[str | None, str]:
     return f"up.{level}.{stage}.attention.0", rest
 
 
-def _hub_place(key: str) -> tuple[str | None, str]:
-    """Our module and what is left of a diffusers key."""
+def _hub_place(key: str, classes: bool) -> tuple[str | None, str]:
+    """Our module and what is left of a diffusers key; `classes`: what joins the time are classes, not a vector."""
     for old, new in {
         "time_embedding.linear_1.": "time.0.", "time_embedding.linear_2.": "time.2.", "conv_in.": "first.",
-        "class_embedding.": "condition.", "conv_norm_out.": "norm.", "conv_out.": "last.",
+        "class_embedding.": "classes." if classes else "condition.", "conv_norm_out.": "norm.", "conv_out.": "last.",
     }.items():  # fmt: skip
         if key.startswith(old):
             return "", new + key.removeprefix(old)
