@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from orchestrion.codecs.mel_vae import MelVae
+from orchestrion.errors import WeightsError
 from orchestrion.hub.official import latent_diffusion
 from orchestrion.hub.official.hifigan import hifigan_arguments
 
@@ -111,3 +112,10 @@ def test_classes_and_vectors_of_diffusers_have_one_name():
         assert list(latent_diffusion.convert_unet({"class_embedding.weight": torch.zeros(1)}, official)) == [place]
         classes = latent_diffusion.hub_unet_arguments(official)["num_classes"]
         assert classes == (5 if place == "classes.weight" else None)
+
+
+@pytest.mark.parametrize("read", [latent_diffusion.hub_unet_arguments, latent_diffusion.hub_vae_arguments])
+def test_silu_is_also_called_swish(read):
+    assert read({"act_fn": "swish"}) == read({})
+    with pytest.raises(WeightsError, match="activation 'mish'"):
+        read({"act_fn": "mish"})

@@ -238,13 +238,17 @@ def _listed(value: Any) -> Sequence[Any]:
 
 _HUB_FIXED = {
     "center_input_sample": False, "flip_sin_to_cos": True, "freq_shift": 0, "only_cross_attention": False,
-    "downsample_padding": 1, "mid_block_type": "UNetMidBlock2DCrossAttn", "mid_block_scale_factor": 1, "act_fn": "silu",
+    "downsample_padding": 1, "mid_block_type": "UNetMidBlock2DCrossAttn", "mid_block_scale_factor": 1,
     "dual_cross_attention": False, "addition_embed_type": None, "encoder_hid_dim": None,
     "resnet_skip_time_act": False, "resnet_out_scale_factor": 1.0, "time_embedding_type": "positional",
     "time_embedding_dim": None, "time_cond_proj_dim": None, "conv_in_kernel": 3, "conv_out_kernel": 3,
     "attention_type": "default", "mid_block_only_cross_attention": None, "cross_attention_norm": None,
     "timestep_post_act": None, "time_embedding_act_fn": None, "encoder_hid_dim_type": None,
 }  # fmt: skip
+
+
+_SILU = ("silu", "swish")
+"""Names of one activation in diffusers."""
 
 
 def hub_unet_arguments(official: Arguments) -> dict[str, Any]:
@@ -258,6 +262,8 @@ def hub_unet_arguments(official: Arguments) -> dict[str, Any]:
     for name, known in _HUB_FIXED.items():
         if official.get(name, known) != known:
             raise WeightsError(f"A U-Net with {name} = {official[name]!r} cannot be converted, only with {known!r}.")
+    if official.get("act_fn", "silu") not in _SILU:
+        raise WeightsError(f"A U-Net with the activation {official['act_fn']!r} cannot be converted.")
     channels = tuple(official.get("block_out_channels", (320, 640, 1280, 1280)))
     count = len(channels)
     down = tuple(official.get("down_block_types", ("CrossAttnDownBlock2D",) * (count - 1) + ("DownBlock2D",)))
@@ -408,7 +414,7 @@ def hub_vae_arguments(official: Arguments) -> dict[str, Any]:
     Raises:
         WeightsError: the autoencoder has something that ours lacks.
     """
-    if official.get("act_fn", "silu") != "silu":
+    if official.get("act_fn", "silu") not in _SILU:
         raise WeightsError(f"An autoencoder with the activation {official['act_fn']!r} cannot be converted.")
     if official.get("use_quant_conv", True) != official.get("use_post_quant_conv", True):
         raise WeightsError("An autoencoder with a projection on one side of its latents only cannot be converted.")
