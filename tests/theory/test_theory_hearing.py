@@ -107,6 +107,33 @@ def test_chord_symbols_come_back_from_their_spellings(root, quality, above):
     assert Chord.parse(UNKNOWN_CHORD.harte()) == UNKNOWN_CHORD != NO_CHORD
 
 
+@pytest.mark.parametrize(
+    ("symbol", "quality", "tones"),
+    [
+        ("C:min(4)", "min", {0, 3, 5, 7}),
+        ("C:(1,5)", "5", {0, 7}),
+        ("C:maj(*3)", "5", {0, 7}),
+        ("C:(b3,5)", "min", {0, 3, 7}),
+        ("C:(1,3,b6)", "aug", {0, 4, 8}),
+        ("C:7(9)", "9", {0, 4, 7, 10, 14}),
+        ("C:maj7(*5)/3", "maj7", {0, 4, 11}),
+        ("C:maj(2)", "maj", {0, 2, 4, 7}),
+        ("Cm7(b13)", "min7", {0, 3, 7, 10, 20}),
+    ],
+)
+def test_tones_that_are_added_and_left_out(symbol, quality, tones):
+    chord = Chord.parse(symbol)
+    assert (chord.quality, chord.tones) == (quality, tones)
+    assert Chord.parse(chord.harte()) == Chord.parse(chord.jazz()) == chord
+    assert chord.transpose(2).tones == tones and 0 in chord.pitch_classes
+
+
+@pytest.mark.parametrize("symbol", ["C:maj(x)", "C:maj(4,)", "C:maj(15)", "C:maj(b1)", "C:odd(4)"])
+def test_lists_of_tones_that_cannot_be_read(symbol):
+    with pytest.raises(ValueError, match=r"unknown (quality|degree)"):
+        Chord.parse(symbol)
+
+
 def test_the_relative_pair_is_told_by_its_tonics():
     histogram = np.zeros(12)
     histogram[list(Key.parse("C major").scale)] = 1

@@ -203,10 +203,7 @@ def _triad(chord: Chord) -> tuple[object, str] | None:
     """Root and mode, ("N", "N") for no chord; None for chords that are no major or minor triad up to the fifth."""
     if chord.root is None:
         return None if chord == UNKNOWN_CHORD else ("N", "N")
-    above = INTERVALS[chord.quality]
-    # Ninths and the like come after the tones within the octave, and lie above it.
-    end = next((number for number, (a, b) in enumerate(pairwise(above), 1) if b < a), len(above))
-    tones = {*above[:end], 0 if chord.bass is None else (chord.bass - chord.root) % 12}
+    tones = chord.tones | {0 if chord.bass is None else (chord.bass - chord.root) % 12}
     for mode in ("maj", "min"):
         if {tone for tone in tones if tone < 8} == set(INTERVALS[mode]):
             return chord.root, mode

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 from orchestrion.theory.pitch import USUAL, pitch_class
 
@@ -55,11 +56,16 @@ _ROOT = re.compile(r"\s*([A-Ga-g])(?:[- ]?(sharp|flat)\b|([#♯b♭]*))", re.IGN
 
 @dataclass(frozen=True, slots=True)
 class Chord:
-    """A chord by pitch classes: `root` 0–11 (None: no chord), canonical `quality`, `bass` where it is not the root."""
+    """A chord by pitch classes: `root` 0–11 (None: no chord), canonical `quality`, `bass` where it is not the root.
+
+    `added` and `omitted` are semitones above the root of tones that no quality has or leaves out, ninths from 12 on.
+    """
 
     root: int | None
     quality: str = "maj"
     bass: int | None = None
+    added: tuple[int, ...] = ()
+    omitted: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.root is not None and self.quality not in INTERVALS:
@@ -88,14 +94,20 @@ class Chord:
         head, slash, tail = rest.rpartition("/")
         if slash and rest != "6/9":
             rest, bass = head.strip(), _bass(tail.strip(), root, harte)
-        return cls(root, _quality(rest, text), None if bass == root else bass)
+        quality, added, omitted = _kind(rest, text, harte)
+        return cls(root, quality, None if bass == root else bass, added, omitted)
+
+    @property
+    def tones(self) -> frozenset[int]:
+        """Semitones above the root, ninths and the like from 12 on; without the bass."""
+        return frozenset() if self.root is None else _spread(self.quality) - {*self.omitted} | {*self.added}
 
     @property
     def pitch_classes(self) -> frozenset[int]:
         """Sounding pitch classes, the bass included."""
         if self.root is None:
             return frozenset()
-        classes = {(self.root + interval) % 12 for interval in INTERVALS[self.quality]}
+        classes = {(self.root + tone) % 12 for tone in self.tones}
         return frozenset(classes if self.bass is None else classes | {self.bass})
 
     def transpose(self, semitones: int) -> Chord:
@@ -103,28 +115,35 @@ class Chord:
         if self.root is None:
             return self
         bass = None if self.bass is None else (self.bass + semitones) % 12
-        return Chord((self.root + semitones) % 12, self.quality, bass)
+        return replace(self, root=(self.root + semitones) % 12, bass=bass)
 
     def harte(self) -> str:
         """Harte's notation, for instance "Bb:min7/5"."""
         if self.root is None:
             return "X" if self == UNKNOWN_CHORD else "N"
         bass = "" if self.bass is None else f"/{_degree((self.bass - self.root) % 12)}"
-        return f"{USUAL[self.root]}:{self.quality}{bass}"
+        return f"{USUAL[self.root]}:{self.quality}{self._changes()}{bass}"
 
     def jazz(self) -> str:
         """Lead-sheet notation, for instance "Bbm7/F"."""
         if self.root is None:
             return "N.C."
         bass = "" if self.bass is None else f"/{USUAL[self.bass]}"
-        return f"{USUAL[self.root]}{JAZZ.get(self.quality, self.quality)}{bass}"
+        changes = self._changes()
+        quality = "maj" if changes and self.quality == "maj" else JAZZ.get(self.quality, self.quality)
+        return f"{USUAL[self.root]}{quality}{changes}{bass}"
 
     def plain(self) -> str:
         """In words, for instance "Bb minor seventh over F"."""
         if self.root is None:
             return "no chord"
         bass = "" if self.bass is None else f" over {USUAL[self.bass]}"
-        return f"{USUAL[self.root]} {PLAIN.get(self.quality, self.quality)}{bass}"
+        return f"{USUAL[self.root]} {PLAIN.get(self.quality, self.quality)}{self._changes()}{bass}"
+
+    def _changes(self) -> str:
+        """Tones that are added and left out as Harte writes them, for instance "(4,*5)"."""
+        changes = [_degree(tone) for tone in self.added] + [f"*{_degree(tone)}" for tone in self.omitted]
+        return f"({','.join(changes)})" if changes else ""
 
     def __str__(self) -> str:
         return self.jazz()
@@ -162,6 +181,44 @@ def _quality(text: str, symbol: str) -> str:
     raise ValueError(f"chord symbol {symbol!r} has the unknown quality {text!r}")
 
 
+def _kind(text: str, symbol: str, harte: bool) -> tuple[str, tuple[int, ...], tuple[int, ...]]:
+    """Quality, added and omitted tones of what follows the root."""
+    try:
+        return _quality(text, symbol), (), ()
+    except ValueError:
+        found = re.fullmatch(r"(.*?)\(([^()]+)\)", text)
+        if found is None:
+            raise
+    changed = {one: _tone(one.strip().removeprefix("*"), symbol) for one in found[2].split(",")}
+    bare = harte and not found[1]  # Harte's lists without a shorthand name all tones but perhaps the root
+    quality = "1" if bare else _quality(found[1], symbol)
+    left_out = {tone for one, tone in changed.items() if "*" in one}
+    after = _spread(quality) - left_out | ({*changed.values()} - left_out)
+    nearest = min(INTERVALS, key=lambda usual: len(_spread(usual) ^ after))
+    if bare or _spread(nearest) == after:
+        quality = nearest
+    return quality, tuple(sorted(after - _spread(quality))), tuple(sorted(_spread(quality) - after))
+
+
+def _tone(degree: str, symbol: str) -> int:
+    """Semitones above the root of a degree such as "b13"."""
+    found = re.fullmatch(r"([#b]*)(\d+)", degree)
+    if found and 1 <= int(found[2]) <= 13:
+        octave, step = divmod(int(found[2]) - 1, 7)
+        tone = 12 * octave + (0, 2, 4, 5, 7, 9, 11)[step] + found[1].count("#") - found[1].count("b")
+        if 0 <= tone <= 22:
+            return tone
+    raise ValueError(f"chord symbol {symbol!r} has the unknown degree {degree!r}")
+
+
+@cache
+def _spread(quality: str) -> frozenset[int]:
+    """Semitones above the root; what comes after a fall in `INTERVALS` is an octave higher."""
+    above = INTERVALS[quality]
+    end = next((number for number in range(1, len(above)) if above[number] < above[number - 1]), len(above))
+    return frozenset((*above[:end], *(tone + 12 for tone in above[end:])))
+
+
 def _bass(text: str, root: int, harte: bool) -> int:
     if not harte and text[:1].upper() in set("ABCDEFG"):
         return pitch_class(text)
@@ -173,4 +230,6 @@ def _bass(text: str, root: int, harte: bool) -> int:
 
 
 def _degree(interval: int) -> str:
-    return ("1", "b2", "2", "b3", "3", "4", "b5", "5", "b6", "6", "b7", "7")[interval]
+    simple = ("1", "b2", "2", "b3", "3", "4", "b5", "5", "b6", "6", "b7", "7")
+    compound = ("8", "b9", "9", "#9", "10", "11", "#11", "12", "b13", "13", "#13")
+    return (simple + compound)[interval]

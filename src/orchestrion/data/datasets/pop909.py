@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -83,9 +83,10 @@ def _chord(label: str) -> Chord:
     for written, usual in SUSPENDED_SEVENTH.items():
         label = label.replace(written, usual)
     try:
-        return Chord.parse(label)
+        chord = Chord.parse(label)
     except ValueError:
-        return Chord.parse(re.sub(r"\(.*?\)", "", label))
+        chord = Chord.parse(re.sub(r"\(.*?\)", "", label))
+    return replace(chord, added=(), omitted=())
 
 
 def _metre(beats: list[tuple[float, bool]]) -> tuple[int, int] | None:
