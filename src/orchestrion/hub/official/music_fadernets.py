@@ -122,7 +122,7 @@ def arguments(official: Mapping[str, Any], kind: str | None = None) -> dict[str,
     }
     if unknown := set(given) - set(names):
         raise WeightsError(f"The published class {kind} has no argument {min(unknown)!r}.")
-    prior = {"components": COMPONENTS} if kind in ("MusicAttrRegGMVAE", "MusicAttrSingleGMVAE") else {}
+    prior: dict[str, Any] = {"components": COMPONENTS} if kind in ("MusicAttrRegGMVAE", "MusicAttrSingleGMVAE") else {}
     if kind == "MusicAttrSingleGMVAE":
         prior["prior_scale"] = math.exp(-1)
     ours = {names[name]: value for name, value in given.items()}
