@@ -187,7 +187,7 @@ def _report(
         Claim.at_least("Described key is the true one", 0.7, of("key")),
         Claim.at_least("Described instruments: F1 with the true ones, at most five named", 0.9, of("instruments")),
         Claim.at_least("The mended rule for instruments beats the published one", 0.01, gap),
-        Claim.at_least("Chord at any time has the true root and third", 0.7, of("chords")),
+        Claim.at_least("Chord at any time agrees with the true one as a major or minor triad", 0.7, of("chords")),
         Claim.at_least("Captions say nothing that is not so", 1.0, of("true captions")),
         *(
             Claim.at_least(
