@@ -54,6 +54,14 @@ def roles_of(*tracks):
     return [None if role is None else TRACKS[role] for role in roles.of]
 
 
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [("Percussion", None), ("Snare", None), ("Bass drum", None), ("Steel drums", "guitar"), ("Conundrum", "guitar")],
+)
+def test_drums_on_a_channel_with_pitches_are_left_alone(name, role):
+    assert roles_of((name, 26, [(n, 0.25, 60) for n in range(8)]), ("b", 73, TUNE))[0] == role
+
+
 def test_tracks_are_shared_out_by_family_name_and_texture():
     band = ("a", 73, TUNE), ("b", 33, LOW), ("c", 26, BLOCK), ("d", 4, BLOCK), ("e", 49, BLOCK), ("f", 128, BEAT)
     assert roles_of(*band) == [

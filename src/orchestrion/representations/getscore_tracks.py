@@ -40,6 +40,7 @@ LOW_PROGRAMS = (43, 58)  # contrabass and tuba play the bass wherever they come
 SOLO_PROGRAMS = frozenset((*range(80, 88), 40, 52, 53, 54, *range(64, 80), 109, 110))
 MELODY_NAMES = re.compile(r"melod|lead|vocal|voice|sing|soprano|solo|tune|theme", re.IGNORECASE)
 BASS_NAMES = re.compile(r"\bbass(?!oon|et)|contrabass|tuba|basso\b", re.IGNORECASE)
+NOISE_NAMES = re.compile(r"percussion|(?<!steel )\bdrums?\b|\b(?:snare|kick|hi-?hat|cymbals?)\b", re.IGNORECASE)
 ALIASES = {
     "melody": "lead", "tune": "lead", "voice": "lead", "drum": "drums", "percussion": "drums", "keys": "piano",
     "keyboard": "piano", "string": "strings", "guitars": "guitar", "pianos": "piano",
@@ -160,6 +161,8 @@ def family(program: int) -> int | None:
 
 
 def _role(track) -> int | None:
+    if NOISE_NAMES.search(track.name):
+        return None  # drums on another channel than theirs: what they play has no pitch
     return BASS if BASS_NAMES.search(track.name) else family(track.program)
 
 
