@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from orchestrion.nn import stepping
+from orchestrion.nn import packed_linear, stepping
 from orchestrion.nn.cache import keep_rows
 from orchestrion.nn.decoder import Decoder, DecoderLayer
 from orchestrion.nn.positions import rotary_table
@@ -44,6 +44,28 @@ def test_steps_equal_the_modules(batch, rotary, norm_first, activation):
         turn = rotary[:, at : at + 1] if rotary is not None else None
         assert can_step(x[:, at : at + 1], caches)
         torch.testing.assert_close(model(x[:, at : at + 1], None, mask, turn, caches), whole[:, at : at + 1])
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch has no oneDNN")
+@pytest.mark.parametrize("cached", [0, 1 << 23], ids=["cold", "warm"])
+@pytest.mark.parametrize("batch", [1, 2])
+@torch.no_grad()
+def test_weights_that_fit_no_cache_are_packed_for_one_row_too(batch, cached, monkeypatch):
+    packed = []
+    monkeypatch.setattr("orchestrion.nn.decoder.CACHED", cached)
+    for name in ("packs", "product"):
+        plain = getattr(packed_linear, name)
+        watched = (lambda: True) if name == "packs" else lambda *given, plain=plain: packed.append(1) or plain(*given)
+        monkeypatch.setattr(packed_linear, name, watched)
+    monkeypatch.setattr(stepping, "packs", lambda: True)
+    torch.manual_seed(0)
+    model = Decoder([DecoderLayer(width=512, num_heads=8, feed_forward=512)], width=512).eval()
+    x, memory = torch.randn(batch, 2, 512), torch.randn(batch, 3, 512)
+    whole, caches = model(x, memory), model.start(memory, capacity=2)
+    packed.clear()
+    for at in range(2):
+        torch.testing.assert_close(model(x[:, at : at + 1], None, None, None, caches), whole[:, at : at + 1])
+    assert bool(packed) == (batch > 1 or cached == 0)
 
 
 @pytest.mark.parametrize("masked", [False, True])

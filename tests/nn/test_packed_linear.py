@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from orchestrion.nn import packed_linear
 from orchestrion.nn.derived import Derived
-from orchestrion.nn.packed_linear import LARGE, Linear, few_rows, linear
+from orchestrion.nn.packed_linear import LARGE, Linear, few_rows, linear, product
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "packed"])
@@ -67,6 +67,20 @@ def test_slices_of_a_weight(packs):
         for _ in range(2):
             for part in (weight[:520], weight[520:]):
                 torch.testing.assert_close(linear(x, part, None, kept), x @ part.t(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1), (3,)])
+@pytest.mark.parametrize("bias", [False, True])
+def test_weights_from_memory_are_packed_for_one_row_too(packs, monkeypatch, shape, bias):
+    layer, x, packed = Linear(600, 520, bias=bias), torch.randn(*shape, 600), []
+    monkeypatch.setattr(packed_linear, "product", lambda *given: packed.append(1) or product(*given))
+    with torch.no_grad():
+        near, far = layer.projection()(x), layer.projection(cold=True)(x)
+        expected = functional.linear(x, layer.weight, layer.bias)
+    assert len(packed) == (packs * (2 if shape == (3,) else 1))
+    for found in (near, far):
+        assert found.shape == (*shape, 520)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [32, 600])

@@ -171,9 +171,9 @@ class CrossAttention(nn.Module):
         nn.init.xavier_uniform_(self.in_proj_weight)
         self._packed_q, self._packed_kv = Derived(), Derived()
 
-    def query_projection(self) -> Callable[[Tensor], Tensor]:
+    def query_projection(self, *, cold: bool = False) -> Callable[[Tensor], Tensor]:
         """What makes queries; see `packed_linear.projection`."""
-        return projection(*self._part(slice(self.in_proj_weight.shape[1])), self._packed_q)
+        return projection(*self._part(slice(self.in_proj_weight.shape[1])), self._packed_q, cold=cold)
 
     def project_memory(
         self, memory: Float[Tensor, "batch memory width"]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from orchestrion.nn.attention import CrossAttention, SelfAttention
 from orchestrion.nn.cache import KeyValueCache, LayerCache
-from orchestrion.nn.packed_linear import Linear
+from orchestrion.nn.packed_linear import CACHED, Linear
 from orchestrion.nn.stepping import can_step, gather, step
 
 
@@ -121,11 +121,11 @@ class Decoder(nn.Module):
 
     def start(self, memory: Float[Tensor, "batch memory width"], *, capacity: int) -> list[LayerCache]:
         """Empty caches for decoding up to `capacity` steps against `memory`."""
-        caches = []
+        caches, cold = [], sum(weight.numel() for weight in self.parameters()) > CACHED
         for layer in self.layers:
             # every step reads all of them: heads one after another in memory are read faster
             keys, values = (part.contiguous() for part in layer.multihead_attn.project_memory(memory))
             batch, heads, _, head_dim = keys.shape
             own = KeyValueCache.empty(batch, heads, capacity, head_dim, like=keys)
-            caches.append(LayerCache(own, keys, values, weights=gather(layer)))
+            caches.append(LayerCache(own, keys, values, weights=gather(layer, cold=cold)))
         return caches

@@ -42,19 +42,23 @@ class StepWeights:
     heads: int
 
 
-def gather(layer: Any) -> StepWeights | None:
-    """The weights of a `DecoderLayer`, or None if it has another self-attention than the usual one."""
+def gather(layer: Any, *, cold: bool = False) -> StepWeights | None:
+    """The weights of a `DecoderLayer`, or None if it has another self-attention than the usual one.
+
+    Args:
+        cold: as of `packed_linear.linear`.
+    """
     own, cross = layer.self_attn, layer.multihead_attn
     if type(own) is not SelfAttention:
         return None
     norms = (layer.norm1, layer.norm2, layer.norm3)
     return StepWeights(
-        qkv=own.to_qkv.projection(),
-        out=own.to_out.projection(),
-        query=cross.query_projection(),
-        memory_out=cross.out_proj.projection(),
-        expand=layer.linear1.projection(),
-        contract=layer.linear2.projection(),
+        qkv=own.to_qkv.projection(cold=cold),
+        out=own.to_out.projection(cold=cold),
+        query=cross.query_projection(cold=cold),
+        memory_out=cross.out_proj.projection(cold=cold),
+        expand=layer.linear1.projection(cold=cold),
+        contract=layer.linear2.projection(cold=cold),
         norms=tuple((norm.weight, norm.bias, norm.eps) for norm in norms),
         activation=_ACTIVATIONS[type(layer.activation).__name__],
         norm_first=layer.norm_first,
