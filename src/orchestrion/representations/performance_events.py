@@ -68,16 +68,18 @@ class EventVocabulary:
         """MIDI velocities in a bin."""
         return math.ceil(127 / self.velocities)
 
-    def encode(self, notes: Iterable[StepNote], *, quirks: str = "none") -> list[int]:
+    def encode(self, notes: Iterable[StepNote], *, in_order: bool = False, quirks: str = "none") -> list[int]:
         """Ids of notes, without EOS. Offs of a step stand among its ons in the order of the notes' starts.
 
         Args:
+            in_order: notes that begin in one step keep the order that they are given in, else the lowest comes first.
+                The published encoder orders them by their unrounded time, then by pitch.
             quirks: "official": pitches outside of the range are not refused and take ids of other events.
 
         Raises:
             ValueError: a pitch is outside the range.
         """
-        held = sorted(notes, key=lambda note: (note.start, note.pitch))
+        held = sorted(notes, key=lambda note: (note.start, 0 if in_order else note.pitch))
         for note in held:
             if quirks != "official" and not self.lowest <= note.pitch <= self.highest:
                 raise ValueError(f"pitch {note.pitch} is outside {self.lowest} to {self.highest}")
@@ -99,14 +101,15 @@ class EventVocabulary:
             ids.append((self.note_offs if is_off else FIRST) + note.pitch - self.lowest)
         return ids
 
-    def decode(self, ids: Sequence[int], *, steps: int | None = None) -> list[StepNote]:
+    def decode(self, ids: Sequence[int], *, steps: int | None = None, velocity: int = 64) -> list[StepNote]:
         """Notes of ids up to the first EOS, in the order of their ends. PAD and offs without a note are passed over;
         notes that never end, end where the ids do.
 
         Args:
             steps: length of the music: later notes are left out and longer ones are cut.
+            velocity: of notes before the first velocity event; 100 in the published decoder.
         """
-        now, velocity = 0, 64
+        now = 0
         sounding: dict[int, deque[tuple[int, int]]] = defaultdict(deque)
         notes: list[StepNote] = []
         for event in ids:
