@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from orchestrion.analysis.music21_keys import TickNote, music21_histogram
 from orchestrion.analysis.roll_attributes import roll_attributes
 from orchestrion.errors import WeightsError
 from orchestrion.evaluation.faders import fader_scores
@@ -272,9 +273,8 @@ def test_attributes(functions):
 
 def test_keys(functions):
     for one in functions["get_harmony_vector"]["cases"]:
-        histogram = np.zeros(12)
-        for pitch, start, end, _ in one["notes"]:
-            histogram[pitch % 12] += end - start
+        notes = [TickNote(start, end, pitch) for start, pitch, end, _ in through_midi(one["notes"])]
+        histogram = music21_histogram([notes], TICKS // 2)
         np.testing.assert_allclose(key_vector(histogram, form="all"), one["coefficients"], atol=1e-9)
         assert key_vector(histogram, form="best").tolist() == one["one_hot"]
     held = functions["keep_three_keys"]

@@ -12,11 +12,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from orchestrion.analysis.instruments import DRUMS, instrument_name
+from orchestrion.analysis.music21_keys import TickNote, music21_best, music21_histogram, music21_scores
 from orchestrion.errors import InputError
-from orchestrion.theory.keys import PROFILES
+from orchestrion.theory.keys import ALL_KEYS
 
 if TYPE_CHECKING:
     import mido
@@ -25,10 +24,7 @@ MOST_PROGRAMS = 20  # with more, the pipeline gives no instruments at all
 MOST_NAMES = 5
 _DRUM_CHANNEL = 9
 _KEEPS_ITS_NAME = range(112, 120)  # the percussive programs, on the drum channel
-# the default of music21, the key finder of the pipeline
-_AARDEN = dict(zip(("major", "minor"), PROFILES["aarden_essen"], strict=True))
 _TONICS = {"major": "C C# D Eb E F F# G Ab A Bb B".split(), "minor": "C C# D Eb E F F# G G# A Bb B".split()}  # noqa: SIM905
-_GRID = (4, 3)  # music21 rounds MIDI times to sixteenths or eighth triplets, whichever is nearer
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,30 +105,25 @@ def _programs_by_prominence(file: mido.MidiFile) -> list[int]:
 
 
 def _key(file: mido.MidiFile) -> str | None:
-    """Best correlation of the durations of pitch classes with the Aarden profiles, spelt as music21 spells it."""
-    histogram = np.zeros(12)
-    for track in file.tracks:
-        tick, started = 0, {}
-        for message in track:
-            tick += message.time
-            if message.type not in ("note_on", "note_off") or message.channel == _DRUM_CHANNEL:
-                continue
-            note = (message.channel, message.note)
-            if message.type == "note_on" and message.velocity > 0:
-                started.setdefault(note, tick)
-            elif note in started:
-                histogram[message.note % 12] += _on_grid((tick - started.pop(note)) / file.ticks_per_beat)
-    centred = histogram - histogram.mean()
-    if not centred.any():
+    """The key that music21 finds, spelt as it spells it: B minor for drums that play chords, None without music."""
+    histogram = music21_histogram([_notes(track) for track in file.tracks], file.ticks_per_beat)
+    if histogram is None:
         return None
-    best = (-2.0, "")
-    for mode, profile in _AARDEN.items():
-        weights = np.asarray(profile) - np.mean(profile)
-        for tonic in range(12):
-            score = float(centred @ np.roll(weights, tonic) / np.sqrt((centred**2).sum() * (weights**2).sum()))
-            best = max(best, (score, f"{_TONICS[mode][tonic]} {mode}"))
-    return best[1]
+    best = ALL_KEYS[music21_best(music21_scores(histogram))]
+    return f"{_TONICS[best.mode][best.tonic]} {best.mode}"
 
 
-def _on_grid(quarters: float) -> float:
-    return min((round(quarters * parts) / parts for parts in _GRID), key=lambda value: abs(value - quarters))
+def _notes(track: mido.MidiTrack) -> list[TickNote]:
+    """Notes in the order of their starts, each up to the next off of its pitch; without one it is none."""
+    tick = sum(message.time for message in track)
+    ends: dict[tuple[int, int], int] = {}
+    found = []
+    for message in reversed(track):
+        if message.type == "note_on" and message.velocity > 0:
+            if (message.channel, message.note) in ends:
+                end = ends[message.channel, message.note]
+                found.append(TickNote(tick, end, message.note, message.channel == _DRUM_CHANNEL))
+        elif message.type in ("note_on", "note_off"):
+            ends[message.channel, message.note] = tick
+        tick -= message.time
+    return found[::-1]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orchestrion.analysis.music21_keys import music21_best, music21_scores
 from orchestrion.analysis.roll_attributes import HOLD, ONSET, REST, rhythm_density
 from orchestrion.media.timeline import Timeline
 from orchestrion.representations.performance_events import StepNote, seconds_to_steps
-from orchestrion.theory.keys import key_scores
 
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
@@ -85,9 +85,9 @@ def key_vector(histogram: np.ndarray, *, form: str = "three") -> np.ndarray:
         form: "all" correlations of at least 0.1; of these the "three" largest (what the network is trained with); or
             "best", a one in the place of the best.
     """
-    scores = key_scores(histogram, profile="aarden_essen")
+    scores = music21_scores(histogram)
     if form == "best":
-        return np.eye(24)[int(scores.argmax())] if histogram.any() else np.zeros(24)
+        return np.eye(24)[music21_best(scores)] if histogram.any() else np.zeros(24)
     scores = np.where(scores < 0.1, 0.0, scores)
     return scores if form == "all" else keep_largest(scores)
 
