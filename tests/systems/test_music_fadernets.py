@@ -207,6 +207,9 @@ def test_known_faders():
     assert (perfect.consistency, perfect.restrictiveness) == (1, 1) and perfect.mean_linearity == pytest.approx(1)
     still = fader_scores(knob, np.zeros((2, 8)), np.stack([knob, knob]))
     assert still.linearity == (0, 0) and still.restrictiveness == pytest.approx(1 - knob.std())
+    published = fader_scores(knob, np.stack([knob * 0, knob]), np.zeros((2, 8)), quirks="official")
+    assert published.linearity == pytest.approx((1, 1))
+    assert fader_scores(np.ones(2), np.array([[0.0, 1.0]]), np.zeros((1, 2))).linearity == (0,)
 
 
 # Training and use -----------------------------------------------------------------------------------------------------
