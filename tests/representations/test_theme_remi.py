@@ -123,6 +123,14 @@ def test_scores_of_all_metres_come_back_on_the_grid(metre):
     assert score.end() <= song.bars[-1] * score.ticks_per_quarter // 4
 
 
+def test_the_published_reader_takes_the_theme_track_for_a_third_one():
+    tracks = {"MELODY": [(1920, 7680, 60, 90)], "PIANO": [(2400, 2880, 50, 90)]}
+    themes = [(0, 3840, 1, 1), (5760, 7680, 1, 1)]
+    for more, bars in (({}, 3), ({"BRIDGE": []}, 2)):
+        tokens = midi_to_tokens(TicksSong(480, {**tracks, **more}, (), themes), WORDS)
+        assert tokens.count(WORDS.ids["Bar"]) == bars, more
+
+
 def test_published_files_need_a_melody_and_whole_notes():
     with pytest.raises(InputError, match="must be the melody"):
         midi_to_tokens(TicksSong(480, {"MELODY": []}), WORDS)

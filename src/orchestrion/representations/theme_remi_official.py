@@ -97,7 +97,12 @@ def midi_to_tokens(
             raise InputError("The song has no theme track, so no theme can be marked.")
         lowest = min(note[2] for note in song.themes)
         regions = [(floor(start), floor(end)) for start, end, pitch, _ in song.themes if pitch == lowest]
-    words = _write_bars(events, regions, song.tpq, begin, trim_intro=trim_intro, bar_first=bar_first)
+    until = events[-1][0]
+    if len(tracks) < 3:  # the published code takes the theme track for the third, whose notes make the song longer
+        starts = [floor(note[0]) for note in song.themes]
+        heard = [x for x in starts if (x >= begin or not trim_intro) and (x <= finish or not trim_outro)]
+        until = max([until, *heard])
+    words = _write_bars(events, regions, song.tpq, begin, until, trim_intro=trim_intro, bar_first=bar_first)
     return [vocabulary.ids[word] for word in words]
 
 
@@ -106,13 +111,14 @@ def _write_bars(
     regions: list[tuple[int, int]],
     tpq: int,
     begin: int,
+    until: int,
     *,
     trim_intro: bool,
     bar_first: bool,
 ) -> list[str]:
     words: list[str] = []
     region, inside, length = 0, False, 4 * tpq
-    for left in range(0, events[-1][0], length):
+    for left in range(0, until, length):
         right = left + length
         starts = bool(regions) and not inside and regions[region][0] == left
         if starts and not bar_first:
