@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -72,7 +73,18 @@ def test_training_windows_grids_and_dictionary(folder):
     built = GetVocabulary.build(counts, threshold=threshold)
     assert list(built.tokens or ()) == case["dictionary"]
     first, last = (json.loads(line) for line in case["make_dict_printed_ranges"])
-    assert [built.track_range(track) for track in range(6)] == list(zip(first, last, strict=True))
+    assert official.printed_ranges(built, counts) == list(zip(first, last, strict=True))
+
+
+def test_printed_ranges_grow_with_tracks_that_have_no_groups():
+    counts = [Counter() for _ in PROGRAMS]
+    counts[4][60, 64] = 3
+    built = GetVocabulary.build(counts, threshold=0, share=2)
+    assert built.track_sizes == (128, 128, 128, 128, 129, 128)
+    assert [last - first for first, last in official.printed_ranges(built, counts)] == [127, 127, 128, 129, 128, 131]
+    counts[2][36, 42] = counts[3][60, 64] = counts[5][60, 64] = 1
+    ranges = official.printed_ranges(GetVocabulary.build(counts, threshold=9), counts)
+    assert ranges == [(n, n + 127) for n in range(16, 784, 128)]
 
 
 @each("tokenizer")

@@ -262,6 +262,17 @@ def count_groups(found: Iterable[Sequence[Event]]) -> list[Counter[tuple[int, ..
     return counts
 
 
+def printed_ranges(vocabulary: GetVocabulary, counts: Sequence[Counter[tuple[int, ...]]]) -> list[tuple[int, int]]:
+    """First and last pitch id of each track as the published script prints them for the configuration. A track of which
+    no group was counted is taken to be longer than it is, by its number after the bass."""
+    found, first = [], vocabulary.pad + 1
+    for track, size in enumerate(vocabulary.track_sizes):
+        counted = size if track == 0 or any(counts[track].values()) else size + track - 1
+        found.append((first, first + counted - 1))
+        first += counted
+    return found
+
+
 def _write(grid: np.ndarray, group: _Group, vocabulary: GetVocabulary) -> bool:
     event = group.event
     column = event.bar * BAR + event.position
