@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from orchestrion.analysis.skyline import skyline_of_track
-from orchestrion.representations.melody_events import FOREIGN, Event, Lead, join_events
+from orchestrion.representations.melody_events import FOREIGN, STEPS, SUSTAIN, Event, Lead, join_events
 from orchestrion.theory.chords import INTERVALS, Chord, ChordSpan
 from orchestrion.theory.harmony import MelodyNote
 from orchestrion.theory.keys import Key
@@ -114,14 +115,16 @@ def lead_score(
 def published_notes(events: Sequence[Event]) -> list[tuple[int, int, float, float]]:
     """What the published code writes into a file: (track, pitch, onset, length) in quarters; track 0 is the melody.
 
-    MIDI 0 and 1 are taken for rests and continuations, chords are in root position around middle C, and the last chord
-    is missing where it is one event long.
+    MIDI 0 and 1 are taken for rests and continuations, chords are in root position around middle C, the last chord
+    is missing where it is one event long, and the melody is early by the continuations that it begins with.
     """
-    lead = join_events(Event(e.bar, e.chord, e.duration, FOREIGN.get(e.note, e.note)) for e in events)
+    read = [Event(e.bar, e.chord, e.duration, FOREIGN.get(e.note, e.note)) for e in events]
+    lead = join_events(read)
+    early = sum(event.duration for event in takewhile(lambda event: event.note == SUSTAIN, read)) / STEPS
     chords = list(lead.chords)
     if len(events) == 1 or (len(events) > 1 and events[-1].chord != events[-2].chord):
         chords = chords[:-1]
-    notes = [(0, note.pitch, note.onset, note.duration) for note in lead.melody]
+    notes = [(0, note.pitch, note.onset - early, note.duration) for note in lead.melody]
     for span in chords:
         if span.chord.root is not None:
             tones = [60 + (span.chord.root + interval) % 12 for interval in INTERVALS[span.chord.quality]]

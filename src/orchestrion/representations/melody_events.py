@@ -182,7 +182,11 @@ def from_classes(classes: Int[np.ndarray, "events 4"]) -> list[Event]:
 
 
 def elapsed_classes(
-    bar: Int[np.ndarray, " events"], duration: Int[np.ndarray, " events"], *, longest: int = LONGEST
+    bar: Int[np.ndarray, " events"],
+    duration: Int[np.ndarray, " events"],
+    *,
+    longest: int = LONGEST,
+    quirks: str = "none",
 ) -> Int[np.ndarray, " events"]:
     """What has passed of the bar before each event but the first, and after the last, as a class of durations.
 
@@ -191,8 +195,12 @@ def elapsed_classes(
 
     Args:
         bar: flags; duration: classes (sixteenths − 1).
+        quirks: "official" adds what the last flag and those after it last, as long as there has been no flag: the
+            published search for one goes on at the end of the window.
     """
     found, passed = [], 0
+    if quirks == "official" and bar.any():
+        passed = int((duration[np.flatnonzero(bar)[-1] :] + 1).sum())
     for flag, length in zip(bar.tolist(), duration.tolist(), strict=True):
         passed = (0 if flag else passed) + length + 1
         found.append(min(passed, longest) - 1)
