@@ -62,6 +62,10 @@ def test_what_the_published_code_loses_is_kept_here():
     assert official.tolist() == [[1, 1, 60, 90], [47, 1, 60, 90]]
     first = np.array([[47, 1, 60, 90], [0, 1, 60, 90]])  # an onset in column 0 makes the last pixel black
     assert len(read_notes(draw_notes(first, COLUMNS, quirks="official"), quirks="official")) == 1
+    behind = np.array([[COLUMNS - 4, 4, 60, 90], [COLUMNS, 1, 60, 90]])
+    for quirks, length in (("none", 4), ("official", 3)):
+        found = read_notes(draw_notes(behind, COLUMNS, quirks=quirks), quirks="official")
+        assert found.tolist() == [[COLUMNS - 4, length, 60, 90]]
     with pytest.raises(ValueError, match="unknown quirks"):
         draw_notes(notes, COLUMNS, quirks="mine")
 

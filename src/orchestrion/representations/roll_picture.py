@@ -73,8 +73,8 @@ def draw_notes(
         style: "start" colours the first pixel of a note red; "early" puts a full red pixel before it, where there is
             room.
         quirks: "official" does what the published code does: the pixel before each onset is made black, even if an
-            earlier note is lost by that, and for a note in column 0 that is the last pixel of its row; a note that
-            follows on another without a gap has no red.
+            earlier note is lost by that, and for a note in column 0, or right behind the picture, that is the last
+            pixel of its row; a note that follows on another without a gap has no red.
 
     Raises:
         ValueError: the style or the quirks are unknown.
@@ -83,16 +83,15 @@ def draw_notes(
     official = quirks == "official"
     roll = np.zeros((pitches, columns), dtype=np.int64)
     onset = np.zeros((pitches, columns), dtype=bool)
-    inside = notes[(notes[:, 2] >= lowest) & (notes[:, 2] < lowest + pitches) & (notes[:, 0] < columns)]
+    inside = notes[(notes[:, 2] >= lowest) & (notes[:, 2] < lowest + pitches) & (notes[:, 0] < columns + official)]
     for first, length, pitch, velocity in inside.tolist():
         row = pitch - lowest
         start, stop = max(first, 0), min(first + length, columns)
-        if stop <= start:
-            continue
-        roll[row, start:stop] = velocity
-        onset[row, start:stop] = False
-        onset[row, start] = first >= 0
-        if official:
+        if stop > start:
+            roll[row, start:stop] = velocity
+            onset[row, start:stop] = False
+            onset[row, start] = first >= 0
+        if official and (stop > start or 0 < columns == first):
             roll[row, start - 1] = 0
     if official:
         onset = (roll > THRESHOLD // 2) & (np.pad(roll, ((0, 0), (1, 0)))[:, :-1] < THRESHOLD / 2)
