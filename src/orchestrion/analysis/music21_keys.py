@@ -7,7 +7,8 @@ the lengths of the pitch classes with the Aarden profiles.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -16,6 +17,7 @@ from jaxtyping import Float
 
 from orchestrion.theory.keys import ALL_KEYS, PROFILES
 
+MARKS = ("set_tempo", "time_signature", "key_signature", "track_name", "instrument_name", "program_change")
 _GRID = (4, 3)  # parts of a quarter
 
 
@@ -39,11 +41,18 @@ class _Heard:
     ignored: bool  # one drum alone
 
 
-def music21_histogram(tracks: Iterable[Sequence[TickNote]], ticks_per_quarter: int) -> Float[np.ndarray, " 12"] | None:
-    """Quarters of each pitch class. Chords of drums count as music, without a pitch; None where there is none."""
+def music21_histogram(
+    tracks: Sequence[Sequence[TickNote]], ticks_per_quarter: int, *, marks: Sequence[Collection[int]] = ()
+) -> Float[np.ndarray, " 12"] | None:
+    """Quarters of each pitch class. Chords of drums count as music, without a pitch; None where there is none.
+
+    Args:
+        marks: of each track, the ticks of other events that notes are made to reach: `MARKS`.
+    """
     totals, empty = [Fraction(0)] * 12, True
-    for track in tracks:
-        for one, length in _rounded(_chords(track, ticks_per_quarter)):
+    for track, others in zip(tracks, marks or [()] * len(tracks), strict=True):
+        starts = [_nearest(tick / ticks_per_quarter) for tick in others]
+        for one, length in _rounded(_chords(track, ticks_per_quarter), starts):
             empty = empty and one.ignored
             for pitch in one.pitches:
                 totals[pitch % 12] += Fraction(length).limit_denominator(12)
@@ -70,12 +79,13 @@ def _chords(notes: Sequence[TickNote], ticks: int) -> list[_Heard]:
     return sorted(found, key=lambda one: one.start)
 
 
-def _rounded(heard: Sequence[_Heard]) -> Iterable[tuple[_Heard, float]]:
+def _rounded(heard: Sequence[_Heard], others: Sequence[float]) -> Iterable[tuple[_Heard, float]]:
     """Lengths on the grid. Of its two units the one is taken that leaves no gap before what comes next."""
     starts = [_nearest(one.start) for one in heard]
-    for i, one in enumerate(heard):
-        following = next((start for start in starts[i + 1 :] if start > starts[i]), None)
-        gap = 0.0 if following is None else float(Fraction(following - starts[i]).limit_denominator(65535))
+    order = sorted({*starts, *others})
+    for one, start in zip(heard, starts, strict=True):
+        after = bisect_right(order, start)
+        gap = float(Fraction(order[after] - start).limit_denominator(65535)) if after < len(order) else 0.0
         yield one, _nearest(one.length, gap, positive=True) if one.length else 0.0
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import io
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from orchestrion.analysis.instruments import DRUMS, instrument_name
-from orchestrion.analysis.music21_keys import TickNote, music21_best, music21_histogram, music21_scores
+from orchestrion.analysis.music21_keys import MARKS, TickNote, music21_best, music21_histogram, music21_scores
 from orchestrion.errors import InputError
 from orchestrion.theory.keys import ALL_KEYS
 
@@ -106,7 +107,8 @@ def _programs_by_prominence(file: mido.MidiFile) -> list[int]:
 
 def _key(file: mido.MidiFile) -> str | None:
     """The key that music21 finds, spelt as it spells it: B minor for drums that play chords, None without music."""
-    histogram = music21_histogram([_notes(track) for track in file.tracks], file.ticks_per_beat)
+    tracks = [_notes(track) for track in file.tracks]
+    histogram = music21_histogram(tracks, file.ticks_per_beat, marks=[_marks(track) for track in file.tracks])
     if histogram is None:
         return None
     best = ALL_KEYS[music21_best(music21_scores(histogram))]
@@ -127,3 +129,8 @@ def _notes(track: mido.MidiTrack) -> list[TickNote]:
             ends[message.channel, message.note] = tick
         tick -= message.time
     return found[::-1]
+
+
+def _marks(track: mido.MidiTrack) -> set[int]:
+    ticks = accumulate(message.time for message in track)
+    return {tick for tick, message in zip(ticks, track, strict=True) if message.type in MARKS}
