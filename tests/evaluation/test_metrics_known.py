@@ -134,6 +134,27 @@ def test_families_ranges_gaps_and_stubs():
     assert cut_notes(score(TUNE[:16], 0.25)) == 1
 
 
+@pytest.mark.parametrize("gap, counted", [(3, True), (7, False), (9, False), (16, True), (17, False)])
+def test_published_pauses_are_near_a_class(gap, counted):
+    """In sixteenths; MGEval counts a pause less than 3/96 of a bar from a whole, half, quarter, …"""
+    made = score((60, 62))
+    made.tracks[0].notes[1].time = 480 + gap * 120
+    found = Notes.from_score(made)
+    histogram = rhythm.note_length_histogram(found, pauses=True, mgeval_compat=True)
+    assert histogram[12:].sum() == pytest.approx(counted / 3)
+    matrix = rhythm.note_length_transition_matrix(found, pauses=True, mgeval_compat=True)
+    assert matrix[:, 12:].sum() == counted
+
+
+def test_published_notes_end_with_the_first_end_of_their_pitch():
+    made = score((60, 60, 64))
+    made.tracks[0].notes[0].duration = 480 * 3 // 2
+    made.tracks[0].notes[2].time = 480 * 5
+    found = Notes.from_score(made)  # the second is an eighth, to the end of the first; the pause is a dotted half
+    histogram = rhythm.note_length_histogram(found, pauses=True, mgeval_compat=True)
+    assert np.flatnonzero(histogram).tolist() == [2, 3, 6, 17]
+
+
 def test_copies_are_found_in_any_key_and_scales_are_free():
     index = MelodyIndex([TUNE])
     shifted = [value + 5 for value in TUNE]

@@ -129,12 +129,12 @@ def note_length_histogram(
             written on the track itself.
         pauses: 12 more classes for the rests between the notes.
         mgeval_compat: the pauses as published: from an end to the beginning that follows it, although other notes may
-            still sound, and none longer than a bar.
+            still sound, and only where it is less than 3/96 of a bar from its class. A note ends with the first end of
+            its pitch.
     """
     if pauses and mgeval_compat:
         classes, before = _published_pauses(notes, bar_quarters * notes.resolution / 96)
-        counted = before[(before >= 1) & (before <= 96)]
-        classes = np.concatenate([classes, 12 + note_length_classes(counted)])
+        classes = np.concatenate([classes, 12 + note_length_classes(before[_near_a_class(before)])])
     else:
         classes = length_sequence(notes, bar_quarters=bar_quarters, pauses=pauses)
     counts = np.bincount(classes, minlength=24 if pauses else 12).astype(float)
@@ -149,17 +149,18 @@ def note_length_transition_matrix(
 
     Args:
         mgeval_compat: the pauses as published: a pause is counted as a transition from the note after it to a pause of
-            that note's class; where it is shorter than 1/96 of a bar or longer than a bar, it is not counted, but its
-            class is the row of the next transition.
+            that note's class; where it is 3/96 of a bar or more from its class, it is not counted, but its class is the
+            row of the next transition.
     """
     counts = np.zeros((24, 24) if pauses else (12, 12))
     if pauses and mgeval_compat:
         last: int | None = None
-        for here, gap in zip(*_published_pauses(notes, bar_quarters * notes.resolution / 96), strict=True):
+        lengths, gaps = _published_pauses(notes, bar_quarters * notes.resolution / 96)
+        for here, gap, near in zip(lengths, gaps, _near_a_class(gaps), strict=True):
             if last is not None:
                 counts[last, here] += 1
             last = int(here)
-            if 1 <= gap <= 96:
+            if near:
                 counts[here, here + 12] += 1
             elif gap >= 0:
                 last = int(note_length_classes(np.array([gap]))[0])
@@ -170,14 +171,26 @@ def note_length_transition_matrix(
 
 
 def _published_pauses(notes: Notes, unit: float) -> tuple[np.ndarray, np.ndarray]:
-    """Class of each note, and the time before it in units since the last event, if that was an end (else −1)."""
+    """Class of each note, up to the first end of its pitch, and the time before it in units since the last event, if
+    that was an end (else −1)."""
     ends = [(int(stop), 0, -1) for stop in notes.stop]
     events = sorted([*ends, *((int(start), 1, index) for index, start in enumerate(notes.start))])
     gaps = np.full(len(notes), -1.0)
     for (time, begins, _), (following, begins_next, index) in pairwise(events):
         if begins_next and not begins:
             gaps[index] = (following - time) / unit
-    return note_length_classes((notes.stop - notes.start) / unit), gaps
+    first = notes.stop.copy()
+    for value in np.unique(notes.pitch):
+        same = np.flatnonzero(notes.pitch == value)
+        stops = np.sort(notes.stop[same])
+        first[same] = stops[np.searchsorted(stops, notes.start[same], side="right")]
+    return note_length_classes((first - notes.start) / unit), gaps
+
+
+def _near_a_class(lengths: np.ndarray) -> np.ndarray:
+    """Whether each length, in 96ths of a bar, is less than 3 from the nearest class; −1, which is none, is not."""
+    distance = np.abs(lengths - np.array(NOTE_LENGTHS)[note_length_classes(lengths)])
+    return (lengths >= 0) & (distance < 3)
 
 
 def length_sequence(notes: Notes, *, bar_quarters: float, pauses: bool) -> np.ndarray:
