@@ -134,6 +134,20 @@ def test_families_ranges_gaps_and_stubs():
     assert cut_notes(score(TUNE[:16], 0.25)) == 1
 
 
+def test_published_windows_of_short_pieces():
+    """MusDr takes a short piece as one window, and leaves out one last bar in which nothing begins."""
+    short = notes(TUNE[:8])  # two bars
+    assert math.isnan(pitch.windowed_pitch_class_entropy(short, bars=4))
+    whole = pitch.pitch_class_entropy(short)
+    assert pitch.windowed_pitch_class_entropy(short, bars=4, musdr_compat=True) == pytest.approx(whole)
+    held = score(TUNE[:8])
+    held.tracks[0].notes[7].duration = 480 * 5  # into a third bar
+    held = Notes.from_score(held, resolution=12)
+    assert held.n_bars == 3
+    assert rhythm.grooving_similarity(held) < 1 == rhythm.grooving_similarity(held, musdr_compat=True)
+    assert pitch.windowed_pitch_class_entropy(held, bars=2, musdr_compat=True) == pytest.approx(whole)
+
+
 @pytest.mark.parametrize("gap, counted", [(3, True), (7, False), (9, False), (16, True), (17, False)])
 def test_published_pauses_are_near_a_class(gap, counted):
     """In sixteenths; MGEval counts a pause less than 3/96 of a bar from a whole, half, quarter, …"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -114,6 +114,12 @@ class Notes:
     def bar(self) -> Int[np.ndarray, " notes"]:
         """The bar in which each note begins."""
         return np.clip(np.searchsorted(self.bars, self.start, side="right") - 1, 0, max(self.n_bars - 1, 0))
+
+    @property
+    def without_empty_last_bar(self) -> Notes:
+        """The same notes without the last bar, if none of them begins in it."""
+        empty = self.n_bars > 0 and not np.any(self.start >= self.bars[-2])
+        return replace(self, bars=self.bars[:-1]) if empty else self
 
     @property
     def end(self) -> int:

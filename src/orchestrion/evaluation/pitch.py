@@ -78,12 +78,19 @@ def pitch_class_entropy(notes: Notes) -> float:
     return entropy(np.bincount(notes.pitched.pitch % 12, minlength=12))
 
 
-def windowed_pitch_class_entropy(notes: Notes, *, bars: int) -> float:
+def windowed_pitch_class_entropy(notes: Notes, *, bars: int, musdr_compat: bool = False) -> float:
     """H_n: mean pitch-class entropy of all windows of `bars` consecutive bars, stride one (Wu & Yang 2020: H_1, H_4).
 
     Windows in which no note begins are left out. A piece shorter than a window gives NaN.
+
+    Args:
+        musdr_compat: as published: a last bar in which no note begins does not count, and a piece shorter than a window
+            is one window.
     """
     pitched = notes.pitched
+    if musdr_compat:
+        notes = pitched = pitched.without_empty_last_bar
+        bars = min(bars, notes.n_bars)
     counts = np.zeros((notes.n_bars, 12))
     if len(pitched):
         np.add.at(counts, (pitched.bar, pitched.pitch % 12), 1)

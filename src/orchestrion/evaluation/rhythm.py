@@ -14,13 +14,17 @@ NOTE_LENGTHS = (96, 48, 24, 12, 6, 72, 36, 18, 9, 32, 16, 8)
 DRUM_PATTERNS = {"duple": 4, "triple": 3}
 
 
-def grooving_similarity(notes: Notes, *, positions: int = 16) -> float:
+def grooving_similarity(notes: Notes, *, positions: int = 16, musdr_compat: bool = False) -> float:
     """GS: how alike the rhythms of all pairs of bars are, 0 to 1 (Wu & Yang 2020).
 
     Of each bar, whether any note begins at each of its positions; of each pair of bars, 1 − share of positions that
     differ; the mean over all pairs. The published code takes 1,000 pairs by chance where there are more; here all
     count. The value depends on `positions` (64 in the paper): compare equal ones only. One bar alone gives NaN.
+
+    Args:
+        musdr_compat: as published: a last bar in which no note begins does not count.
     """
+    notes = notes.without_empty_last_bar if musdr_compat else notes
     grid = onset_grid(notes, positions=positions).astype(float)
     bars = len(grid)
     if bars < 2:
