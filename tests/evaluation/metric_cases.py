@@ -73,15 +73,23 @@ def as_pretty_midi_reads(found: Notes) -> Notes:
     return replace(found, stop=stop, stop_second=second)
 
 
-def as_midi_miner_hears(found: Notes) -> Notes:
-    """Notes at 4 steps a quarter as in a piano roll of 100 frames a second whose steps are rounded to frames while
-    notes are cut down to them: notes leak into neighbouring steps. The last quarter is not heard."""
-    found = as_pretty_midi_reads(found)
-    second = (found.stop_second - found.start_second).sum() / (found.stop - found.start).sum()
-    borders = np.round(np.arange(found.end + 2) * second * 100).astype(int)
-    first, last = (np.floor(t * 100 + 1e-6).astype(int) for t in (found.start_second, found.stop_second))
-    start = np.searchsorted(borders, first, side="right") - 1
-    stop = np.searchsorted(borders, last, side="left")
-    end = int(found.bars[-1]) - 4
-    heard = replace(found, start=start, stop=np.minimum(stop, end), bars=np.append(found.bars[:-1], end))
-    return heard.select(start < end)
+def as_midi_miner_hears(found: Notes, metre: tuple[int, int]) -> Notes:
+    """Pitched notes at 4 steps a beat as in a piano roll of 100 frames a second whose steps are rounded to frames while
+    notes are cut down to them: notes leak into neighbouring steps. The last beat is not heard, and a bar that is not
+    whole ends with the beat before it. The beat is that of the metre, three of them in compound metres."""
+    found = as_pretty_midi_reads(found).pitched
+    compound = 3 if metre[0] % 3 == 0 and metre[0] != 3 else 1
+    quarter = (found.stop_second - found.start_second).sum() / (found.stop - found.start).sum() * found.resolution
+    # in these steps, as the rounding of floats decides whether a piece ends with a beat or after it
+    tick = 60 / (6e7 / round(quarter * 1e6) * found.resolution)
+    beat, beats = 60 / (60 / (tick * found.resolution) * metre[1] / 4 / compound), [0.0]
+    while beats[-1] < found.stop.max() * tick:
+        beats.append(beats[-1] + beat)
+    end, bar = 4 * (len(beats) - 2), 4 * metre[0] // compound
+    times = (np.array(beats[:-2])[:, None] + np.diff(beats[:-1])[:, None] / 4 * np.arange(4)).reshape(-1)
+    borders = np.round(np.append(times, beats[-2]) * 100).astype(int)
+    first, last = ((t * tick * 100).astype(int) for t in (found.start, found.stop))
+    start = np.maximum(np.searchsorted(borders, first, side="right") - 1, 0)
+    stop = np.minimum(np.searchsorted(borders, last, side="left"), end)
+    bars = np.union1d(np.arange(0, end + 1, bar), [end])
+    return replace(found, start=start, stop=stop, bars=bars, resolution=4).select(start < stop)

@@ -1,12 +1,14 @@
 """Metrics of pieces whose values can be told by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import symusic
 
-from orchestrion.evaluation import distances, harmony, melody, pitch, rhythm, structure
+from orchestrion.errors import OptionError
+from orchestrion.evaluation import distances, harmony, melody, pitch, rhythm, structure, tension
 from orchestrion.evaluation.conditional import bits_per_note, control_correlation
 from orchestrion.evaluation.memorisation import MelodyIndex, copied_share
 from orchestrion.evaluation.notes import Notes
@@ -132,6 +134,25 @@ def test_families_ranges_gaps_and_stubs():
     assert cut_notes(gap) == 0
     assert cut_notes(gap, bars=3) == 1
     assert cut_notes(score(TUNE[:16], 0.25)) == 1
+
+
+def test_key_in_the_spiral_array():
+    late = score((60, 64, 67, 72), 0.5)
+    for note in late.tracks[0].notes:
+        note.time += 480 * 4
+    for _ in range(3):  # an A minor chord many times at once is one A minor chord
+        late.tracks[0].notes.extend([symusic.Note(0, 240, value, 80) for value in (57, 60, 64)])
+    found = Notes.from_score(late, resolution=4)
+    assert tension.spiral_key(found) == Key.parse("A minor")
+    silent = found.select(found.start >= 16)
+    assert tension.spiral_key(silent) == Key.parse("C major")  # of the whole piece
+    up = replace(silent, pitch=silent.pitch + 2)
+    assert tension.spiral_key(up) == Key.parse("D major")
+    assert tension.spiral_key(up, quirks="official") == Key.parse("C major")
+    assert len(tension.piece_tension(up, beats=1).tensile_strain) == 6
+    assert len(tension.piece_tension(up, beats=1, end=20).tensile_strain) == 5
+    with pytest.raises(OptionError, match="quirks"):
+        tension.spiral_key(up, quirks="odd")
 
 
 def test_published_windows_of_short_pieces():

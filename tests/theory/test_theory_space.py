@@ -32,6 +32,12 @@ def test_silence_has_no_tension():
     assert found.tensile_strain[1] == found.cloud_diameter[1] == 0
 
 
+def test_a_centre_at_the_origin_counts_as_silence():
+    """F and G lie opposite each other in C major."""
+    found = tension(np.zeros(2, int), np.full(2, 4), np.array([65, 67]), key=Key(0, "major"), windows=np.array([0, 4]))
+    assert found.tensile_strain[0] == found.cloud_diameter[0] == 0
+
+
 def test_the_nearest_key_of_a_triad():
     histogram = np.zeros(12)
     histogram[[0, 4, 7]] = [0.536, 0.19, 0.274]

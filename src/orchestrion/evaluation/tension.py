@@ -4,30 +4,58 @@ from __future__ import annotations
 
 import numpy as np
 
-from orchestrion.evaluation.notes import Notes
-from orchestrion.theory.keys import Key
+from orchestrion.errors import OptionError
+from orchestrion.evaluation.notes import Notes, piano_roll
+from orchestrion.theory.keys import ALL_KEYS, Key
 from orchestrion.theory.spiral_array import nearest_key
 from orchestrion.theory.tension import Tension, tension
 
 SIXTEENTHS = 4  # a quarter
+# in fifths up from C, down from F, each with its relative minor key
+PUBLISHED_KEYS = tuple(
+    Key((tonic + lower) % 12, mode)
+    for mode, lower in (("major", 0), ("minor", 9))
+    for tonic in (0, 7, 2, 9, 4, 11, 5, 10, 3, 8, 1, 6)
+)
 
 
-def spiral_key(notes: Notes) -> Key | None:
-    """The key nearest to the centre of the notes of the first half of the piece, each counted once a sixteenth that it
-    sounds in; None without pitches."""
-    pitched = notes.pitched
-    half = notes.end / 2
-    length = np.maximum(np.minimum(pitched.stop, half) - pitched.start, 0)
-    return nearest_key(np.bincount(pitched.pitch % 12, weights=length, minlength=12)[:12])
+def spiral_key(notes: Notes, *, end: int | None = None, quirks: str | None = None) -> Key | None:
+    """The key nearest to the centre of the notes of the first half of the piece, each pitch counted once a sixteenth
+    that it sounds in; of the whole piece where the first half is silent; None without pitches.
+
+    Args:
+        notes: at 4 steps a quarter.
+        end: where the piece ends, in sixteenths; by default with its last note.
+        quirks: "official" gives C major where the first half is silent, and of keys that are equally near the first of
+            the published order.
+
+    Raises:
+        OptionError: the quirks are unknown.
+    """
+    if quirks not in (None, "official"):
+        raise OptionError(f"There are no quirks {quirks!r} of the key; leave them out or write 'official'.")
+    roll = piano_roll(notes.pitched)
+    if not len(roll):
+        return None
+    half = roll[: (notes.end if end is None else end) // 2]
+    if not half.any():
+        if quirks == "official":
+            return ALL_KEYS[0]
+        half = roll
+    keys = PUBLISHED_KEYS if quirks == "official" else ALL_KEYS
+    return nearest_key(np.bincount(np.nonzero(half)[1] % 12, minlength=12), keys=keys)
 
 
-def piece_tension(notes: Notes, *, key: Key | None = None, beats: int | None = None) -> Tension | None:
+def piece_tension(
+    notes: Notes, *, key: Key | None = None, beats: int | None = None, end: int | None = None
+) -> Tension | None:
     """Tension of a piece in windows (see `theory.tension`), drums left out; None without pitches.
 
     Args:
         notes: at 4 steps a quarter.
         key: by default `spiral_key`.
         beats: quarters of a window; by default bars are windows.
+        end: where the piece ends, in sixteenths; by default with its last note.
 
     Raises:
         ValueError: the notes are on another grid.
@@ -35,10 +63,11 @@ def piece_tension(notes: Notes, *, key: Key | None = None, beats: int | None = N
     if notes.resolution != SIXTEENTHS:
         raise ValueError(f"tension is measured on a grid of 4 steps a quarter, not {notes.resolution}")
     pitched = notes.pitched
-    key = key or spiral_key(notes)
+    key = key or spiral_key(notes, end=end)
     if key is None:
         return None
-    windows = notes.bars if beats is None else np.arange(0, notes.end + 1, beats * SIXTEENTHS)
+    last = notes.end if end is None else end
+    windows = notes.bars if beats is None else np.arange(0, last + 1, beats * SIXTEENTHS)
     return tension(pitched.start, pitched.stop, pitched.pitch, key=key, windows=windows)
 
 

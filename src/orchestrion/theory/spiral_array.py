@@ -5,6 +5,8 @@ Positions count along the line of fifths: C = 0, G = 1, D = 2, F = −1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 
@@ -64,15 +66,15 @@ def spelled(pitch_classes: np.ndarray, *, key: Key) -> Float[np.ndarray, "*notes
     return pitch_position(np.array(SPELLING)[shifted])
 
 
-def nearest_key(histogram: Float[np.ndarray, " 12"]) -> Key | None:
+def nearest_key(histogram: Float[np.ndarray, " 12"], *, keys: Sequence[Key] = ALL_KEYS) -> Key | None:
     """The key whose position is nearest to the centre of the pitch classes, spelled for it; None where there are none.
 
-    Of all 24 keys (ties: the first of `ALL_KEYS`). The published method; because every key spells the music anew, a
+    Of some keys (ties: the first), by default all 24. The published method; because every key spells the music anew, a
     key a major third away is often as near, and `keys.find_key` is right more often.
     """
     if not histogram.any():
         return None
     weights = histogram / histogram.sum()
     classes = np.arange(12)
-    far = [float(np.linalg.norm(weights @ spelled(classes, key=key) - home(key))) for key in ALL_KEYS]
-    return ALL_KEYS[int(np.argmin(far))]
+    far = [float(np.linalg.norm(weights @ spelled(classes, key=key) - home(key))) for key in keys]
+    return keys[int(np.argmin(np.round(far, 12)))]  # else the last bit would decide ties

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from orchestrion.theory.keys import Key
 from orchestrion.theory.spiral_array import home, spelled
 
-SILENT = 0.1  # a window whose centre is nearer to the origin than this is silent
+SILENT = 0.1  # a window whose centre is nearer to the origin than this counts as silent, as published
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +60,8 @@ def tension(
     slices = [slice(a, b) for a, b in pairwise(windows.tolist())]
     centre = np.array([centres[part].mean(0) for part in slices]).reshape(-1, 3)
     strain = np.linalg.norm(centre - home(key), axis=1)
-    strain[np.linalg.norm(centre, axis=1) < SILENT] = 0.0
+    diameter = np.array([diameters[part].mean() for part in slices])
+    silent = np.linalg.norm(centre, axis=1) < SILENT
+    strain[silent] = diameter[silent] = 0.0
     momentum = np.linalg.norm(np.diff(centre, axis=0, prepend=centre[:1]), axis=1)
-    return Tension(strain, np.array([diameters[part].mean() for part in slices]), momentum)
+    return Tension(strain, diameter, momentum)
