@@ -136,6 +136,14 @@ def test_families_ranges_gaps_and_stubs():
     assert cut_notes(score(TUNE[:16], 0.25)) == 1
 
 
+def test_divergence_from_histograms_with_zeros():
+    vector, others = np.array([1.0, 1.0]), np.array([[2.0, 0.0], [1.0, 1.0]])
+    assert distances.distances_to_set(vector, others, measure="kl").tolist() == [np.inf, 0]
+    found = distances.distances_to_set(vector, others, measure="kl", mgeval_compat=True)
+    assert found == pytest.approx([-0.5 * np.log(4 * 0.5e-8), 0], abs=1e-6)
+    assert others[0, 1] == 0
+
+
 def test_key_in_the_spiral_array():
     late = score((60, 64, 67, 72), 0.5)
     for note in late.tracks[0].notes:

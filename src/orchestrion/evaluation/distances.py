@@ -114,13 +114,16 @@ def matrix_cosine(first: np.ndarray, second: np.ndarray) -> float:
     return float(abs((first * second).sum()) / norm) if norm > 0 else float("nan")
 
 
-def distances_to_set(vector: np.ndarray, others: np.ndarray, *, measure: str = "euclidean") -> np.ndarray:
+def distances_to_set(
+    vector: np.ndarray, others: np.ndarray, *, measure: str = "euclidean", mgeval_compat: bool = False
+) -> np.ndarray:
     """[pieces] distance of one piece's feature to those of others (MGEval's c_dist).
 
     Args:
         vector: [dimensions]; others: [pieces, dimensions].
         measure: "euclidean"; "emd", the Earth mover's distance of the values without their places; or "kl", Σ p ln(p/q)
             of both normalised.
+        mgeval_compat: as published, zeros of the others become 10⁻⁸ in "kl", which is infinite otherwise.
 
     Raises:
         ValueError: the measure is unknown.
@@ -130,6 +133,7 @@ def distances_to_set(vector: np.ndarray, others: np.ndarray, *, measure: str = "
     if measure == "emd":
         return np.abs(np.sort(others, axis=1) - np.sort(vector)).mean(1)
     if measure == "kl":
+        others = np.where(others == 0, 1e-8, others) if mgeval_compat else others
         return np.array([relative_entropy(vector, other) for other in others])
     raise ValueError(f"distance {measure!r} is unknown; known are euclidean, emd, kl")
 
