@@ -214,7 +214,7 @@ def test_structure(folder):
         found = segment_fitness(matrix, length=int(row) + 1).fitness
         # the chroma is printed to nine digits, which decides a few ties otherwise
         same = np.isclose(found, values[: len(found)], rtol=1e-6, atol=1e-7)
-        assert same.mean() > 0.85, row
+        assert same.mean() > (0.85 if row == "0" else 0.95), row
         assert not np.any(values[len(found) :])
     for name, figures in (("coverage_row_7", "coverage"), ("score_row_7", "score")):
         found = getattr(segment_fitness(matrix, length=8), figures)

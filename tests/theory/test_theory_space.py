@@ -1,5 +1,7 @@
 """The spiral array, tension, self-similarity and fitness."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,49 @@ def test_fitness_of_a_theme_that_comes_four_times():
     assert found.fitness[0] == pytest.approx(0.75)
     assert most_fitness(matrix, shortest=4, longest=4) == pytest.approx(0.75)
     assert most_fitness(matrix, shortest=17, longest=30) == 0
+
+
+def traced(part):
+    """Score, cells and coverage of the best path family over a segment, step by step: D(row, 0) is the elevator."""
+
+    @cache
+    def best(row, column):
+        if row < 0 or (row == 0 and column > 1):
+            return -np.inf
+        if column == 0:
+            return max(best(row - 1, 0), best(row - 1, width)) if row else 0.0
+        if column == 1:
+            return best(row, 0) + part[row, 0]
+        return part[row, column - 1] + max(best(row - a, column - b) for a, b in ((1, 1), (1, 2), (2, 1)))
+
+    width, row = part.shape[1], len(part) - 1
+    column, cells, coverage, end = 0, 0, 0, row
+    if best(row, width) >= best(row, 0):
+        column, cells = width, 1
+    while row > 0 or column > 0:
+        if column == 1 or row == 0:
+            coverage += end - row + 1
+            column = 0
+        elif column == 0:
+            row, end = row - 1, row - 1
+            if best(row, width) > best(row, 0):
+                column, cells = width, cells + 1
+        else:
+            steps = [(1, 1)] + [(2, 1)] * (row > 2) + [(1, 2)] * (column > 2)
+            a, b = max(steps, key=lambda step: best(row - step[0], column - step[1]))
+            row, column, cells = row - a, column - b, cells + 1
+    return max(best(len(part) - 1, 0), best(len(part) - 1, width)), cells, coverage
+
+
+def test_of_equal_paths_the_published_one_is_taken():
+    rng = np.random.default_rng(0)
+    for _ in range(12):
+        matrix = rng.choice([-2, 0.125, 0.25, 0.5, 1], size=(13, 13), p=[0.5, 0.1, 0.1, 0.1, 0.2])
+        np.fill_diagonal(matrix, 1)
+        for length in (1, 2, 3, 5, 8):
+            found = segment_fitness(matrix, length=length)
+            wanted = np.array([traced(matrix[:, i : i + length]) for i in range(14 - length)])
+            np.testing.assert_allclose(np.stack([found.score, found.cells, found.coverage], 1), wanted)
 
 
 def test_the_search_for_the_fittest_leaves_nothing_out():

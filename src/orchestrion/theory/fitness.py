@@ -14,11 +14,12 @@ from jaxtyping import Float, Int
 
 _ROWS = 1 << 12  # longer matrices would overflow the fields below
 _CELL = 1 << 13  # low 13 bits: covered rows, offset by _ROWS; then 12 bits: cells
-_CHOICE = 1 << 25  # two bits to prefer, of equal paths, the diagonal step, then the wide, then the tall one
+_CHOICE = 1 << 25  # two bits to prefer, of equal paths, the diagonal step, then the tall, then the wide one
 _SCORE = 1 << 27  # the rest: score in units of 2⁻²⁴
 _UNIT = 1 << 24
 _KEPT = ~(3 * _CHOICE)
 _NEVER = -(1 << 60)
+_COUNTS = _CHOICE - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,14 +71,17 @@ def segment_fitness(
         if length > 1:
             rest = now[2:]
             np.add(last[1:length], 2 * _CHOICE, out=rest)
-            np.add(last[: length - 1], _CHOICE, out=scratch)
-            scratch[0] += _CELL - row + 1  # a path that begins in the second column counts the elevator as a cell
+            np.add(before[1:length], _CHOICE, out=scratch)
+            # published: a path may enter the second column from the elevator, but is counted as if from the first, and
+            # not with a tall step in the first three rows
+            counted = np.maximum(rest[0], scratch[0]) if row > 2 else rest[0].copy()
             np.maximum(rest, scratch, out=rest)
-            np.maximum(rest, before[1:length], out=rest)
+            np.maximum(rest, last[: length - 1], out=rest)
+            rest[0] = (rest[0] & ~_COUNTS) | (counted & _COUNTS)
             rest &= _KEPT
             rest += cells[1:]
         before, last, now = last, now, before
-    packed = np.maximum(last[0], last[length] + frames)
+    packed = np.maximum(last[0], last[length] + frames + _CHOICE) & _KEPT
     score = (packed // _SCORE) / _UNIT
     count = (packed % _CHOICE // _CELL).astype(float)
     coverage = (packed % _CELL - _ROWS).astype(float)
