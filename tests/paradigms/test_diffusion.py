@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrion.paradigms.denoisers import schedule_scaling
 from orchestrion.paradigms.diffusion import Diffusion
 from orchestrion.paradigms.edm import Edm
 from orchestrion.paradigms.guidance import classifier_free, guide, rescale_guidance
@@ -272,6 +273,42 @@ def test_levels_and_steps_are_inverse(share):
     t = torch.tensor([share * 999])
     back = SCHEDULE.steps_of(SCHEDULE.sigmas_at(t, interpolation="log"))
     torch.testing.assert_close(back, t.double(), rtol=1e-6, atol=1e-6)
+
+
+def test_linear_levels_lead_back_to_their_steps():
+    """Half a step between σ₉₈ and σ₉₉, where logarithms would give another step."""
+    schedule = NoiseSchedule.linear(steps=100)
+    t = torch.tensor([98.5])
+    middle = schedule.sigmas_at(t)
+    assert float(middle[0]) == pytest.approx(float(schedule.sigmas[98:].mean()))
+    back = schedule.steps_of(middle, interpolation="linear")
+    torch.testing.assert_close(back, t.double())
+    assert float(schedule.steps_of(middle)[0]) != pytest.approx(98.5, abs=1e-5)
+    scaling = schedule_scaling(schedule, "v", interpolation="linear")
+    torch.testing.assert_close(scaling(middle).time, t.double())
+    with pytest.raises(ValueError, match="interpolation"):
+        schedule.steps_of(middle, interpolation="cubic")
+
+
+def test_published_third_order_has_another_sign():
+    sigmas = torch.tensor([0, -1, -2, -3.0], dtype=torch.float64).exp()
+    seen = {1.0: 0.0, float(sigmas[1]): 0.0, float(sigmas[2]): 1.0}
+
+    def made(**options):
+        return dpmpp(
+            lambda x, sigma: torch.full_like(x, seen[sigma]),
+            torch.zeros(1, 1, dtype=torch.float64),
+            sigmas,
+            order=3,
+            noise=iter([torch.zeros(1, 1)] * 3),
+            **options,
+        )
+
+    # a change of 1 in the last of two steps of 1 bends by ½
+    assert float(made(eta=1.0) - made(eta=1.0, quirks="official")) == pytest.approx(0.5)
+    assert torch.equal(made(), made(quirks="official"))
+    with pytest.raises(ValueError, match="quirks"):
+        made(quirks="odd")
 
 
 def test_diffusion_over_levels_draws_from_the_distribution():

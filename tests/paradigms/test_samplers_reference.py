@@ -198,7 +198,8 @@ def run_levels(case: Case, entry: dict[str, Any]) -> list[torch.Tensor]:
     stored = entry["timesteps"] if name != "HeunDiscreteScheduler" else entry["timesteps"][::2]
     np.testing.assert_allclose(sigmas, published, rtol=1e-3)  # 1 − β loses digits in float32
     np.testing.assert_allclose(visited, stored, atol=2e-3)
-    scaling = schedule_scaling(schedule, kind, rounded=preserving)
+    way = "log" if preserving or settings.get("use_karras_sigmas") else "linear"
+    scaling = schedule_scaling(schedule, kind, rounded=preserving, interpolation=way)
     denoise = denoiser(analytic(schedule, kind), None, scaling)
     scale = (sigmas.square() + 1).rsqrt() if preserving else torch.ones_like(sigmas)
     start = case["x_start_unit"] * entry["init_noise_sigma"] / float(scale[0])
@@ -216,6 +217,7 @@ def run_levels(case: Case, entry: dict[str, Any]) -> list[torch.Tensor]:
             eta=1.0 if settings["algorithm_type"] == "sde-dpmsolver++" else 0.0,
             final_orders=final,
             noise=iter(case["noise"]),
+            quirks="official",
             **options,
         )
     elif name == "UniPCMultistepScheduler":

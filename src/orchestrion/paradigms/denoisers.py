@@ -37,11 +37,14 @@ Scaling = Callable[[Tensor], Scales]
 """σ [batch] → scales."""
 
 
-def schedule_scaling(schedule: NoiseSchedule, parametrisation: str, *, rounded: bool = False) -> Scaling:
+def schedule_scaling(
+    schedule: NoiseSchedule, parametrisation: str, *, rounded: bool = False, interpolation: str = "log"
+) -> Scaling:
     """Of a network trained on the steps of a schedule; c_time is the step that has this σ.
 
     Args:
         rounded: to whole steps, for a network that knows no others.
+        interpolation: between two steps; that of `NoiseSchedule.sigmas_at` leads back to its steps.
     """
     check_parametrisation(parametrisation)
 
@@ -53,7 +56,8 @@ def schedule_scaling(schedule: NoiseSchedule, parametrisation: str, *, rounded: 
             skip, out = torch.zeros_like(sigma), torch.ones_like(sigma)
         else:
             skip, out = into.square(), -sigma * into
-        return Scales(skip, out, into, schedule.steps_of(sigma, rounded=rounded).to(sigma))
+        times = schedule.steps_of(sigma, rounded=rounded, interpolation=interpolation)
+        return Scales(skip, out, into, times.to(sigma))
 
     return scales
 

@@ -66,6 +66,7 @@ def dpmpp(
     noise: NoiseSource = None,
     constrain: Constrain | None = None,
     watch: Watch | None = None,
+    quirks: str | None = None,
 ) -> Float[Tensor, "batch ..."]:
     """DPM-Solver++, multistep (Lu et al. 2022, algorithm 2), and its stochastic form.
 
@@ -75,10 +76,14 @@ def dpmpp(
         solver: how the second-order term is weighted: by the midpoint rule or exactly for a line in λ.
         final_orders: highest orders of the last steps, as (2, 1), which steadies samplers of few steps.
         noise: one draw a step where eta is above 0, but for a last step to σ = 0.
+        quirks: "official" has the sign that diffusers gives to ½ in the third order of the stochastic form.
 
     Raises:
-        ValueError: the order or the solver is unknown.
+        ValueError: the order, the solver or the quirks are unknown.
     """
+    if quirks not in (None, "official"):
+        raise ValueError(f"unknown quirks {quirks!r}; leave them out or take official")
+    half = -0.5 if quirks == "official" and eta else 0.5
     if order not in (1, 2, 3) or solver not in ("midpoint", "heun"):
         raise ValueError(f"unknown order {order} or solver {solver!r}; take 1 to 3, midpoint or heun")
     draw, steps = noise_from(noise), len(sigmas) - 1
@@ -103,7 +108,7 @@ def dpmpp(
             near, far = _slope(seen[0], seen[1], h), _slope(seen[1], seen[2], h)
             recent = (seen[0][0] - seen[1][0]) / h
             bend = (near - far) / ((seen[0][0] - seen[2][0]) / h)
-            x = x + linear * (near + bend * recent) - (linear / fall - 0.5) * bend
+            x = x + linear * (near + bend * recent) - (linear / fall - half) * bend
         if eta:
             x = x + draw(x) * (step.following * math.sqrt(-math.expm1(-2 * h * eta)) * noise_scale)
         return x

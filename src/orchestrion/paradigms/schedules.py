@@ -112,18 +112,27 @@ class NoiseSchedule:
 
     def sigmas_at(self, t: Shaped[Tensor, " levels"], *, interpolation: str = "linear") -> Float[Tensor, " levels"]:
         """σ at steps, also between two: σ itself is interpolated (linear), or its logarithm (log)."""
-        if interpolation not in ("linear", "log"):
-            raise ValueError(f"unknown interpolation {interpolation!r} of noise levels; take linear or log")
+        _check_interpolation(interpolation)
         table, steps = self.sigmas.cpu().numpy(), np.arange(self.steps)
         at = t.detach().cpu().double().numpy()
         found = np.exp(np.interp(at, steps, np.log(table))) if interpolation == "log" else np.interp(at, steps, table)
         return torch.from_numpy(found).to(t.device)
 
-    def steps_of(self, sigmas: Float[Tensor, " levels"], *, rounded: bool = False) -> Float[Tensor, " levels"]:
-        """The steps, whole or between two, that have these σ; log σ is interpolated and the ends are kept."""
-        table = np.log(self.sigmas.cpu().numpy())
-        found = np.interp(np.log(sigmas.detach().cpu().double().clamp(min=1e-10).numpy()), table, np.arange(self.steps))
+    def steps_of(
+        self, sigmas: Float[Tensor, " levels"], *, rounded: bool = False, interpolation: str = "log"
+    ) -> Float[Tensor, " levels"]:
+        """The steps, whole or between two, that have these σ; the logarithm of σ is interpolated (log) or σ itself
+        (linear), and the ends are kept."""
+        _check_interpolation(interpolation)
+        at, table = sigmas.detach().cpu().double().clamp(min=1e-10).numpy(), self.sigmas.cpu().numpy()
+        at, table = (at, table) if interpolation == "linear" else (np.log(at), np.log(table))
+        found = np.interp(at, table, np.arange(self.steps))
         return torch.from_numpy(found.round() if rounded else found).to(sigmas.device)
+
+
+def _check_interpolation(interpolation: str) -> None:
+    if interpolation not in ("linear", "log"):
+        raise ValueError(f"unknown interpolation {interpolation!r} of noise levels; take linear or log")
 
 
 def timesteps(
