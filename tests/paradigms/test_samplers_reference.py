@@ -68,15 +68,17 @@ BY_STEPS = SHARED | {
     "timestep_spacing": "leading", "clip_sample": True, "clip_sample_range": 1.0, "rescale_betas_zero_snr": False,
 }  # fmt: skip
 BY_LEVELS = SHARED | {"timestep_spacing": "linspace"}
-ONE_STEP = BY_LEVELS | {"use_karras_sigmas": False}
-MULTISTEP = ONE_STEP | {"solver_order": 2, "lower_order_final": True, "final_sigmas_type": "zero"}
+ONE_STEP = BY_LEVELS | {"use_karras_sigmas": False, "use_exponential_sigmas": False}
+MULTISTEP = BY_LEVELS | {
+    "use_karras_sigmas": False, "solver_order": 2, "lower_order_final": True, "final_sigmas_type": "zero",
+}  # fmt: skip
 SERVED: dict[str, dict[str, Any]] = {
     "DDPMScheduler": BY_STEPS | {"variance_type": "fixed_small"},
     "DDIMScheduler": BY_STEPS | {"set_alpha_to_one": True},
     "DPMSolverMultistepScheduler": MULTISTEP
     | {"solver_type": "midpoint", "algorithm_type": "dpmsolver++", "euler_at_final": False},
     "UniPCMultistepScheduler": MULTISTEP | {"solver_type": "bh2"},
-    "EulerDiscreteScheduler": ONE_STEP,
+    "EulerDiscreteScheduler": ONE_STEP | {"final_sigmas_type": "zero"},
     "HeunDiscreteScheduler": ONE_STEP | {"beta_start": 0.00085, "beta_end": 0.012},
     "EulerAncestralDiscreteScheduler": BY_LEVELS,
 }
@@ -188,9 +190,11 @@ def run_levels(case: Case, entry: dict[str, Any]) -> list[torch.Tensor]:
         rounded=preserving or spacing != "linspace",
     )
     sigmas = schedule.sigmas_at(torch.tensor(visited))
-    if settings.get("use_karras_sigmas"):
+    make = "karras" if settings.get("use_karras_sigmas") else "exponential"
+    if settings.get(f"use_{make}_sigmas"):
         ends = schedule.sigmas[[0, -1]] if preserving else sigmas[[-1, 0]]
-        sigmas = schedules.karras_sigmas(steps, sigma_min=float(ends[0]), sigma_max=float(ends[1]), final_zero=False)
+        levels = {"karras": schedules.karras_sigmas, "exponential": schedules.exponential_sigmas}[make]
+        sigmas = levels(steps, sigma_min=float(ends[0]), sigma_max=float(ends[1]))[:-1]
         visited = schedule.steps_of(sigmas, rounded=preserving).tolist()
     last = float(schedule.sigmas[0]) if settings.get("final_sigmas_type") == "sigma_min" else 0.0
     sigmas = torch.cat([sigmas, torch.tensor([last], dtype=torch.float64)])
@@ -198,7 +202,7 @@ def run_levels(case: Case, entry: dict[str, Any]) -> list[torch.Tensor]:
     stored = entry["timesteps"] if name != "HeunDiscreteScheduler" else entry["timesteps"][::2]
     np.testing.assert_allclose(sigmas, published, rtol=1e-3)  # 1 − β loses digits in float32
     np.testing.assert_allclose(visited, stored, atol=2e-3)
-    way = "log" if preserving or settings.get("use_karras_sigmas") else "linear"
+    way = "log" if preserving or settings.get(f"use_{make}_sigmas") else "linear"
     scaling = schedule_scaling(schedule, kind, rounded=preserving, interpolation=way)
     denoise = denoiser(analytic(schedule, kind), None, scaling)
     scale = (sigmas.square() + 1).rsqrt() if preserving else torch.ones_like(sigmas)
@@ -262,8 +266,9 @@ def test_settings_left_out_are_those_of_diffusers():
 @pytest.mark.parametrize(
     ("name", "given"),
     [
-        ("EulerDiscreteScheduler", {"use_exponential_sigmas": True}),
-        ("EulerDiscreteScheduler", {"final_sigmas_type": "sigma_min"}),
+        ("EulerDiscreteScheduler", {"use_beta_sigmas": True}),
+        ("UniPCMultistepScheduler", {"use_exponential_sigmas": True}),
+        ("EulerAncestralDiscreteScheduler", {"final_sigmas_type": "sigma_min"}),
         ("UniPCMultistepScheduler", {"predict_x0": False}),
         ("DDPMScheduler", {"variance_type": "fixed_small_log"}),
         ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver"}),
