@@ -1,5 +1,7 @@
 """Parity with the pure functions of the published MusicLDM: front end, schedule, sampling, masks, mixup, loss."""
 
+import json
+import re
 import sys
 from pathlib import Path
 
@@ -172,9 +174,16 @@ def test_ema(case):
         close(average.values["weight"], shadow, 1e-6)
 
 
+def told(text, name, otherwise):
+    """The number after a name in a sentence, if there is one."""
+    found = re.search(rf"{name} (\d+(?:\.\d+)?)", text)
+    return float(found[1]) if found else otherwise
+
+
 def test_latent_mixup(case):
-    held = case[1]
-    scale, chosen = 1.7, held["blm_u"] < 0.5
+    about, held = case
+    what = about["latent_mixup"]["what"]
+    scale, chosen = told(what, "scale_factor", 1.7), held["blm_u"] < told(what, "latent_mixup", 0.5)
     z = held["blm_z"] * scale
     mixed = beat_mixup.mix_latents(held["blm_z_1"][chosen] * scale, held["blm_z_2"][chosen] * scale, held["blm_p"])
     z[chosen] = mixed
@@ -201,11 +210,12 @@ def discriminator(about):
     return module.eval()
 
 
-@pytest.mark.parametrize("step", ["100", "60000"])
-def test_vae_loss(case, step):
+@pytest.mark.parametrize("number", range(2))
+def test_vae_loss(case, number):
     about, held = case
-    if step not in about["vae_loss"]["values"]:
-        pytest.skip("no such step here")
+    step = [*about["vae_loss"]["values"]][number]
+    what = about["vae_loss"]["what"]
+    log_scale, weights = told(what, "logvar", 0.1), {"kl_weight": told(what, "kl_weight", 1.0)}
     wanted, judge = about["vae_loss"]["values"][step], discriminator(about["vae_loss"])
     last = held["vae_loss_last_layer"].clone().requires_grad_()
     made = torch.nn.functional.conv2d(held["vae_loss_features"], last)
@@ -213,7 +223,8 @@ def test_vae_loss(case, step):
     posterior = Posterior(mean, log_variance.clamp(-30, 20))
     scores = judge(made)
     target = held["vae_loss_target"]
-    loss = vae_loss(target, made, posterior, log_scale=0.1, scores=scores, last_layer=last)
+    weights["adversarial_weight"] = told(what, "disc_weight", 0.5)
+    loss = vae_loss(target, made, posterior, log_scale=log_scale, scores=scores, last_layer=last, **weights)
     generator = wanted["generator"]
     assert loss.likelihood.item() == pytest.approx(generator["nll_loss"], rel=1e-4)
     assert loss.reconstruction.item() == pytest.approx(generator["rec_loss"], rel=1e-4)
@@ -221,7 +232,7 @@ def test_vae_loss(case, step):
     assert loss.adversarial.item() == pytest.approx(generator["g_loss"], rel=1e-4)
     assert loss.adversarial_weight.item() == pytest.approx(generator["d_weight"], rel=1e-4)
     if not generator["disc_factor"]:
-        loss = vae_loss(target, made, posterior, log_scale=0.1)
+        loss = vae_loss(target, made, posterior, log_scale=log_scale, **weights)
     assert loss.total.item() == pytest.approx(generator["total_loss"], rel=1e-4)
     real, fake = judge(target), judge(made.detach())
     assert real.mean().item() == pytest.approx(wanted["discriminator"]["logits_real"], rel=1e-3)
@@ -261,10 +272,18 @@ def test_beat_mixup(folder):
     close(alone, held["nomix_wave"], 1e-5)
     same_mel(alone, held["nomix_mel"])
 
-    late = beat_mixup.align(a, b, [0.01, 0.396250, 9.0], downs[1], beat_mixup.MixDraw(1, 0, 0.5), rate=16000)
+    what = about["short_overlap"]["what"]
+    listed = re.search(r"\[[^]]*\]", what)
+    times = json.loads(listed[0]) if listed else [0.01, 0.396250, 9.0]
+    draw = beat_mixup.MixDraw(int(told(what, "index", 1)), 0, 0.5)
+    late = beat_mixup.align(a, b, times, downs[1], draw, rate=16000)
     few = beat_mixup.align(a, b, [0.01], downs[1], beat_mixup.MixDraw(0, 0, 0.5), rate=16000)
     assert late is None and few is None
-    close(beat_mixup.segment(beat_mixup.mix_audio(a, late, 0.5), 5, samples), held["short_wave"], 1e-5)
+    close(
+        beat_mixup.segment(beat_mixup.mix_audio(a, late, 0.5), int(told(what, "start", 5)), samples),
+        held["short_wave"],
+        1e-5,
+    )
 
 
 def test_there_are_cases():
