@@ -1,6 +1,7 @@
 """Parity with the published RAVE: networks, losses, streams, prior and functions, for every reference case there is."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -49,8 +50,22 @@ def close(ours, published, tolerance):
 def functions():
     if not (reference.ROOT / "functions.json").exists():
         pytest.skip("no functions here")
-    told = json.loads((reference.ROOT / "functions.json").read_text())["values"]
-    return told, reference.arrays(reference.ROOT, "functions.npz")
+    about = json.loads((reference.ROOT / "functions.json").read_text())
+    data = reference.arrays(reference.ROOT, "functions.npz")
+    return about["values"], data, {name: one["meaning"] for name, one in about["arrays"].items()}
+
+
+def numbers(names, pattern):
+    """The numbers in those names that fit a pattern, of which there are some."""
+    fitting = [tuple(map(int, found.groups())) for found in (re.fullmatch(pattern, name) for name in names) if found]
+    assert fitting, pattern
+    return fitting
+
+
+def told_in(text, pattern, otherwise):
+    """The number that a pattern finds in a sentence, if it does."""
+    found = re.search(pattern, text)
+    return float(found[1]) if found else otherwise
 
 
 @each("autoencoder")
@@ -247,9 +262,10 @@ def test_prior(folder):
 
 
 def test_filter_bank(functions):
-    _, data = functions
-    for bands, attenuation in ((16, 100.0), (8, 80.0)):
+    _, data, meaning = functions
+    for (bands,) in numbers(data, r"pqmf(\d+)_prototype"):
         name = f"pqmf{bands}_"
+        attenuation = told_in(meaning[name + "prototype"], r"(\d+) dB", 100.0)
         options = {"quirks": "official"}
         prototype = prototype_filter(bands, attenuation, **options)
         close(torch.from_numpy(prototype).float(), data[name + "prototype"], 1e-5)
@@ -264,21 +280,23 @@ def test_filter_bank(functions):
 
 
 def test_noise_and_activations(functions):
-    _, data = functions
+    _, data, meaning = functions
     close(modified_sigmoid(data["mod_sigmoid_in"]), data["mod_sigmoid_out"], 1e-5)
-    for points, length in ((5, 64), (32, 62), (32, 8)):
+    for points, length in numbers(data, r"ir_amp_(\d+)_(\d+)"):
         found = impulse_response(data[f"ir_amp_{points}_{length}"], length)
         close(found, data[f"ir_{points}_{length}"], 1e-5)
         if f"conv_{points}_{length}" in data:
             signal = data[f"conv_noise_{points}_{length}"]
             close(convolve(signal, found), data[f"conv_{points}_{length}"], 1e-5)
-    snake = Snake(3)
-    snake.alpha.data = torch.tensor([[0.5], [1.0], [2.3]])
+    listed = re.search(r"alpha = ([\d., ]+\d)", meaning["snake_in"])
+    alpha = [float(one) for one in listed[1].split(",")]
+    snake = Snake(len(alpha))
+    snake.alpha.data = torch.tensor(alpha)[:, None]
     close(snake(data["snake_in"]).detach(), data["snake_out"], 1e-5)
 
 
 def test_losses_as_functions(functions):
-    told, data = functions
+    told, data, _ = functions
     real, fake = data["score_real"], data["score_fake"]
     pairs = {
         "hinge_gan": (hinge_discriminator(real, fake), hinge_generator(fake)),
@@ -300,11 +318,13 @@ def test_losses_as_functions(functions):
         SIZES, told["spectral_distance"]["per scale [relative L2, log L1], epsilon 1e-7"], strict=True
     ):
         assert float(spectral_distance(x, y, sizes=[size])) == pytest.approx(sum(wanted), rel=1e-5)
-    close(magnitudes(x, 512)[:1, :, :6], data["stft_512"], 1e-4)
+    for (size,) in numbers(data, r"stft_(\d+)"):
+        wanted = data[f"stft_{size}"]
+        close(magnitudes(x, size)[: len(wanted), :, : wanted.shape[2]], wanted, 1e-4)
 
 
 def test_delays(functions):
-    told, _ = functions
+    told, *_ = functions
     for one in told["get_padding (left, right)"]:
         name = {"centered": "centred"}.get(one["mode"], one["mode"])
         assert list(same_padding(one["kernel"], dilation=one["dilation"], padding=name)) == one["padding"]
@@ -323,7 +343,7 @@ def test_delays(functions):
 
 
 def test_schedule_of_beta(functions):
-    told, _ = functions
+    told, *_ = functions
     table = told["beta after the n-th training batch has started"]
     wanted = table["v2/v3 (1e-6 to 5e-2 in 20000, log)"]
     for step, value in zip(table["steps"], wanted, strict=True):
@@ -333,7 +353,7 @@ def test_schedule_of_beta(functions):
 
 
 def test_latent_space(functions):
-    told, data = functions
+    told, data, _ = functions
     means = data["analysis_means"].transpose(1, 2).flatten(0, 1)
     space = LatentSpace(means.shape[1])
     space.fit(means)
@@ -348,8 +368,9 @@ def test_latent_space(functions):
 
 
 def test_export_rotates_and_fills_up(functions):
-    _, data = functions
-    space = LatentSpace(8)
+    _, data, _ = functions
+    dims = len(data["latent_mean"])
+    space = LatentSpace(dims)
     mean, scale = data["export_z_raw"].chunk(2, 1)
     sample = mean + (torch.nn.functional.softplus(scale) + 1e-4) * data["export_eps"]
     space.mean.copy_(data["latent_mean"])
@@ -357,13 +378,13 @@ def test_export_rotates_and_fills_up(functions):
     size = data["export_z"].shape[1]
     if float((space.rotate(sample, size) - data["export_z"]).abs().max()) > 1e-3:
         space.mean.zero_()  # the case may hold the axes of another model
-        space.axes.copy_(torch.eye(8))
+        space.axes.copy_(torch.eye(dims))
     close(space.rotate(sample, size), data["export_z"], 1e-5)
     close(space.restore(data["export_z"], noise=data["export_noise"]), data["export_z_full"], 1e-5)
 
 
 def test_bottlenecks(functions):
-    told, data = functions
+    told, data, _ = functions
     found = Crowd()(data["wasserstein_z"], data["wasserstein_prior"])
     assert float(found.penalty) == pytest.approx(told["wasserstein mmd"], abs=1e-5)
     joined = torch.cat([found.z, data["wasserstein_extra"]], 1)
@@ -374,15 +395,16 @@ def test_bottlenecks(functions):
 
 
 def test_prior_functions(functions):
-    _, data = functions
-    assert torch.equal(to_bins(data["qn_z"], 32), data["qn_classes"].long())
-    close(from_bins(data["qn_classes"].long(), 32, data["qn_dither"].transpose(1, 2)), data["qn_decoded"], 1e-5)
+    _, data, meaning = functions
+    bins = int(told_in(meaning["qn_classes"], r"(\d+) equal", 32))
+    assert torch.equal(to_bins(data["qn_z"], bins), data["qn_classes"].long())
+    close(from_bins(data["qn_classes"].long(), bins, data["qn_dither"].transpose(1, 2)), data["qn_decoded"], 1e-5)
     close(shift_diagonally(data["qn_z"]), data["diag_forward"], 0)
     close(shift_back(data["diag_forward"]), data["diag_inverse"], 0)
 
 
 def test_quantisers(functions):
-    told, data = functions
+    told, data, meaning = functions
     books = data["rvq_books"]
     quantizer = ResidualQuantizer(stages=len(books), size=books.shape[1], dim=books.shape[2], kmeans_steps=0).eval()
     for book, table in zip(quantizer.books, books, strict=True):
@@ -391,13 +413,14 @@ def test_quantisers(functions):
     assert torch.equal(found.codes, data["rvq_codes"].long())
     close(found.values, data["rvq_y"], 1e-5)
     close(quantizer.decode(found.codes), data["rvq_y"], 1e-5)
-    book = MovingCodebook(books.shape[1], books.shape[2], decay=0.9, dead_below=0.0, kmeans_steps=0).train()
+    decay = told_in(meaning["vq_train_out"], r"decay ([\d.]+\d)", 0.9)
+    book = MovingCodebook(books.shape[1], books.shape[2], decay=decay, dead_below=0.0, kmeans_steps=0).train()
     book.table.copy_(books[0])
     book.sums.copy_(2 * books[0])
     book.counts.fill_(2.0)
     vectors = data["rvq_x"].transpose(1, 2).flatten(0, 1)
     values, _ = book(vectors)
-    close(values.view(2, 8, 6).transpose(1, 2), data["vq_train_out"], 1e-5)
+    close(values.view(*data["rvq_x"].mT.shape).mT, data["vq_train_out"], 1e-5)
     assert float((values - vectors).square().mean()) == pytest.approx(told["vq commitment loss"], abs=1e-5)
     close(book.table, data["vq_train_embed"], 1e-5)
     close(book.counts, data["vq_train_cluster_size"], 1e-5)
