@@ -70,7 +70,8 @@ BY_STEPS = SHARED | {
 BY_LEVELS = SHARED | {"timestep_spacing": "linspace"}
 ONE_STEP = BY_LEVELS | {"use_karras_sigmas": False, "use_exponential_sigmas": False}
 MULTISTEP = BY_LEVELS | {
-    "use_karras_sigmas": False, "solver_order": 2, "lower_order_final": True, "final_sigmas_type": "zero",
+    "rescale_betas_zero_snr": False, "use_karras_sigmas": False,
+    "solver_order": 2, "lower_order_final": True, "final_sigmas_type": "zero",
 }  # fmt: skip
 SERVED: dict[str, dict[str, Any]] = {
     "DDPMScheduler": BY_STEPS | {"variance_type": "fixed_small"},
@@ -78,9 +79,10 @@ SERVED: dict[str, dict[str, Any]] = {
     "DPMSolverMultistepScheduler": MULTISTEP
     | {"solver_type": "midpoint", "algorithm_type": "dpmsolver++", "euler_at_final": False},
     "UniPCMultistepScheduler": MULTISTEP | {"solver_type": "bh2"},
-    "EulerDiscreteScheduler": ONE_STEP | {"final_sigmas_type": "zero"},
-    "HeunDiscreteScheduler": ONE_STEP | {"beta_start": 0.00085, "beta_end": 0.012},
-    "EulerAncestralDiscreteScheduler": BY_LEVELS,
+    "EulerDiscreteScheduler": ONE_STEP | {"final_sigmas_type": "zero", "rescale_betas_zero_snr": False},
+    "HeunDiscreteScheduler": ONE_STEP
+    | {"beta_start": 0.00085, "beta_end": 0.012, "clip_sample": False, "clip_sample_range": 1.0},
+    "EulerAncestralDiscreteScheduler": BY_LEVELS | {"rescale_betas_zero_snr": False},
 }
 """Options that are followed here, and what diffusers takes where they are left out."""
 
@@ -88,7 +90,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "beta_schedule": ("linear", "scaled_linear", "squaredcos_cap_v2"),
     "prediction_type": tuple(KINDS),
     "timestep_spacing": ("leading", "linspace", "trailing"),
-    "variance_type": ("fixed_small", "fixed_large"),
+    "variance_type": ("fixed_small", "fixed_small_log", "fixed_large"),
     "algorithm_type": ("dpmsolver++", "sde-dpmsolver++"),
     "solver_type": ("midpoint", "heun", "bh1", "bh2"),
     "final_sigmas_type": ("zero", "sigma_min"),
@@ -131,7 +133,10 @@ def schedule_of(settings: dict[str, Any]) -> NoiseSchedule:
 def rounded_schedule(settings: dict[str, Any]) -> NoiseSchedule:
     """The same as diffusers keeps it: in float32, where 1 − β loses digits, as cosine betas near 0 and 1 show."""
     betas = schedule_of(settings).betas.float()
-    return NoiseSchedule((1 - betas).cumprod(0).double())
+    kept = (1 - betas).cumprod(0).double()
+    if settings.get("rescale_betas_zero_snr") and "clip_sample" not in settings:
+        kept[-1] = 2**-24  # samplers over levels begin just below pure noise
+    return NoiseSchedule(kept)
 
 
 def analytic(schedule: NoiseSchedule, kind: str):
@@ -165,7 +170,7 @@ def run_steps(case: Case, key: str, entry: dict[str, Any]) -> list[torch.Tensor]
     predict = diffusion.predict(analytic(schedule, kind), None, clip=clip)
     start = case["x_start_unit"] * entry["init_noise_sigma"]
     if entry["class"] == "DDPMScheduler":
-        variance = {"fixed_small": "small", "fixed_large": "large"}[settings["variance_type"]]
+        variance = settings["variance_type"].split("_")[1]  # that of fixed_small_log is the same
         result = ddpm(predict, start, schedule, visited, variance=variance, **shared)
     else:
         # In this version a step leads to t − T // steps, whatever the spacing.
@@ -204,7 +209,8 @@ def run_levels(case: Case, entry: dict[str, Any]) -> list[torch.Tensor]:
     np.testing.assert_allclose(visited, stored, atol=2e-3)
     way = "log" if preserving or settings.get(f"use_{make}_sigmas") else "linear"
     scaling = schedule_scaling(schedule, kind, rounded=preserving, interpolation=way)
-    denoise = denoiser(analytic(schedule, kind), None, scaling)
+    clip = settings["clip_sample_range"] if settings.get("clip_sample") else None
+    denoise = denoiser(analytic(schedule, kind), None, scaling, clip=clip)
     scale = (sigmas.square() + 1).rsqrt() if preserving else torch.ones_like(sigmas)
     start = case["x_start_unit"] * entry["init_noise_sigma"] / float(scale[0])
     options: dict[str, Any] = {"watch": lambda step: states.append(step.x)}
@@ -270,7 +276,7 @@ def test_settings_left_out_are_those_of_diffusers():
         ("UniPCMultistepScheduler", {"use_exponential_sigmas": True}),
         ("EulerAncestralDiscreteScheduler", {"final_sigmas_type": "sigma_min"}),
         ("UniPCMultistepScheduler", {"predict_x0": False}),
-        ("DDPMScheduler", {"variance_type": "fixed_small_log"}),
+        ("DDPMScheduler", {"variance_type": "fixed_large_log"}),
         ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver"}),
         ("DDIMScheduler", {"beta_schedule": "sigmoid"}),
         ("LMSDiscreteScheduler", {}),
