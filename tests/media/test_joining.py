@@ -34,5 +34,5 @@ def test_so_many_samples_of_the_first_are_kept(offset, quirks, kept, fade):
 
 
 def test_unknown_quirks_are_refused():
-    with pytest.raises(OptionError, match="no quirk 'other'"):
+    with pytest.raises(OptionError, match="quirks is 'other'"):
         join_overlapping(FIRST, SECOND, 0, quirks="other")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from orchestrion.errors import check_choice
+
 
 @dataclass(frozen=True, slots=True)
 class FaderScores:
@@ -35,7 +37,11 @@ def fader_scores(settings: np.ndarray, target: np.ndarray, other: np.ndarray, *,
         target, other: [items, settings] the attribute that it is for, and another, both divided by their standard
             deviations over the training set.
         quirks: "official" calls a target that does not move perfectly linear.
+
+    Raises:
+        OptionError: the quirks are unknown.
     """
+    check_choice("quirks", quirks, "none", "official")
     moved = target - target.mean(1, keepdims=True)
     position = settings - settings.mean()
     total = (moved**2).sum(1)

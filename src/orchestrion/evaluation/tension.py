@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from orchestrion.errors import OptionError
+from orchestrion.errors import check_choice
 from orchestrion.evaluation.notes import Notes, piano_roll
 from orchestrion.theory.keys import ALL_KEYS, Key
 from orchestrion.theory.spiral_array import nearest_key
@@ -19,7 +19,7 @@ PUBLISHED_KEYS = tuple(
 )
 
 
-def spiral_key(notes: Notes, *, end: int | None = None, quirks: str | None = None) -> Key | None:
+def spiral_key(notes: Notes, *, end: int | None = None, quirks: str = "none") -> Key | None:
     """The key nearest to the centre of the notes of the first half of the piece, each pitch counted once a sixteenth
     that it sounds in; of the whole piece where the first half is silent; None without pitches.
 
@@ -32,8 +32,7 @@ def spiral_key(notes: Notes, *, end: int | None = None, quirks: str | None = Non
     Raises:
         OptionError: the quirks are unknown.
     """
-    if quirks not in (None, "official"):
-        raise OptionError(f"There are no quirks {quirks!r} of the key; leave them out or write 'official'.")
+    check_choice("quirks", quirks, "none", "official")
     roll = piano_roll(notes.pitched)
     if not len(roll):
         return None

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from orchestrion.errors import OptionError
+from orchestrion.errors import check_choice
 
 LONGEST_SHIFT = 1000  # samples
-QUIRKS = ("none", "official")
 
 
 def best_offset(
@@ -58,8 +57,7 @@ def join_overlapping(
     Raises:
         OptionError: there is no such quirk.
     """
-    if quirks not in QUIRKS:
-        raise OptionError(f"There is no quirk {quirks!r} of joining; choose one of {', '.join(QUIRKS)}.")
+    check_choice("quirks", quirks, "none", "official")
     quarter = len(first) // 4
     kept = first[: 2 * offset - quarter if quirks == "official" else len(first) - quarter + offset]
     start, joined = len(kept), np.concatenate([kept, second])

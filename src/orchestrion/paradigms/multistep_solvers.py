@@ -66,7 +66,7 @@ def dpmpp(
     noise: NoiseSource = None,
     constrain: Constrain | None = None,
     watch: Watch | None = None,
-    quirks: str | None = None,
+    quirks: str = "none",
 ) -> Float[Tensor, "batch ..."]:
     """DPM-Solver++, multistep (Lu et al. 2022, algorithm 2), and its stochastic form.
 
@@ -81,8 +81,8 @@ def dpmpp(
     Raises:
         ValueError: the order, the solver or the quirks are unknown.
     """
-    if quirks not in (None, "official"):
-        raise ValueError(f"unknown quirks {quirks!r}; leave them out or take official")
+    if quirks not in ("none", "official"):
+        raise ValueError(f"unknown quirks {quirks!r}; take none or official")
     half = -0.5 if quirks == "official" and eta else 0.5
     if order not in (1, 2, 3) or solver not in ("midpoint", "heun"):
         raise ValueError(f"unknown order {order} or solver {solver!r}; take 1 to 3, midpoint or heun")

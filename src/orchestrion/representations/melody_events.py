@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Int
 
-from orchestrion.errors import InputError
+from orchestrion.errors import InputError, check_choice
 from orchestrion.theory.chords import NO_CHORD, Chord, ChordSpan
 from orchestrion.theory.harmony import MelodyNote
 
@@ -197,7 +197,11 @@ def elapsed_classes(
         bar: flags; duration: classes (sixteenths − 1).
         quirks: "official" adds what the last flag and those after it last, as long as there has been no flag: the
             published search for one goes on at the end of the window.
+
+    Raises:
+        OptionError: the quirks are unknown.
     """
+    check_choice("quirks", quirks, "none", "official")
     found, passed = [], 0
     if quirks == "official" and bar.any():
         passed = int((duration[np.flatnonzero(bar)[-1] :] + 1).sum())
